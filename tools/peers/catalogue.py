@@ -1,0 +1,16 @@
+"""The peers by name."""
+from collections.abc import Callable
+
+from . import dovecot, postfix
+from .plan import Options, Plan
+
+
+def postfix_dovecot(options: Options) -> Plan:
+    return postfix.plan(options, dovecot.LMTP_SOCKET) + dovecot.plan(options)
+
+
+PEERS: dict[str, Callable[[Options], Plan]] = {
+    "postfix": postfix.plan,
+    "postfix+dovecot": postfix_dovecot,
+    "dovecot": dovecot.plan,
+}

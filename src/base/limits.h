@@ -1,0 +1,122 @@
+/* base/limits.h: every bound of postrider, with its unit and reason.
+ *
+ * A limit that an owner may set is a field of struct limits (config table [limits]) and has its default here;
+ * the others are constants. Over a limit: a clear protocol error, never truncation, never a crash.
+ */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#define LIMIT_KB 1024u
+#define LIMIT_MB (1024u * 1024u)
+
+/* base */
+#define LIMIT_ARENA_BLOCK 4096u         /* octets: one page, header included */
+#define LIMIT_ERROR_SENTENCE 512u       /* octets of one error sentence, NUL included */
+#define LIMIT_LOG_LINE (16u * LIMIT_KB) /* octets of one log line; longer values are cut and say so */
+#define LIMIT_LOG_BACKLOG \
+	LIMIT_MB /* octets waiting for the log's reader; past it lines are counted, not kept */
+#define LIMIT_CONFIG_FILE LIMIT_MB       /* octets */
+#define LIMIT_TOML_DEPTH 64u             /* nested arrays and inline tables */
+#define LIMIT_KEY_FILE (256u * LIMIT_KB) /* octets of a certificate chain or a key */
+
+/* message syntax: what goes past these is kept and shown as octets, never refused (they only describe) */
+#define LIMIT_HEADER_BLOCK (256u * LIMIT_KB) /* octets of one header block that are looked at */
+#define LIMIT_MIME_DEPTH 32u                 /* nested multiparts and messages that are looked into */
+#define LIMIT_MIME_PARTS 1000u               /* parts of one message that are described */
+#define LIMIT_HEADER_ADDRESSES 1000u         /* addresses of one header field that are described */
+#define LIMIT_SUMMARY (64u * LIMIT_KB)       /* octets of one summary; typical is 1 KB */
+#define LIMIT_PREVIEW 256u  /* octets of UTF-8; RFC 8970 §3.1 allows 200 characters, 256 octets advised */
+#define LIMIT_BOUNDARY 200u /* octets; RFC 2046 §5.1.1 says 70, real mail has more */
+
+/* addresses (RFC 5321 §4.5.3.1; SMTPUTF8 counts octets too) */
+#define LIMIT_LOCAL_PART 64u
+#define LIMIT_DOMAIN 255u
+#define LIMIT_PATH \
+	512u /* RFC 5321 §4.5.3.1.3 says 256 with punctuation; a quoted local part and UTF-8 may take more \
+	      */
+
+/* net */
+#define LIMIT_LOOPS 64u
+#define LIMIT_READ_BUFFER (64u * LIMIT_KB)    /* octets one read takes; one buffer a loop */
+#define LIMIT_OUTPUT_WINDOW (256u * LIMIT_KB) /* octets of content in flight a connection */
+#define LIMIT_OUTPUT_QUEUE (64u * LIMIT_KB)   /* octets of reply runs a connection may have waiting */
+#define LIMIT_ACCEPT_BACKLOG 1024u            /* connections */
+#define LIMIT_WORK_QUEUE 1024u                /* jobs waiting in one work class */
+#define LIMIT_BLOCK (16u * LIMIT_KB)          /* octets of one block of message content in memory */
+
+/* store */
+#define LIMIT_RECORD_CONTENT (256u * LIMIT_KB) /* octets; larger content is a file of its own */
+#define LIMIT_SEGMENT (256u * LIMIT_MB)        /* octets of a segment before the next is begun */
+#define LIMIT_PREFIX (4u * LIMIT_KB)           /* octets of one mailbox row's own header fields */
+#define LIMIT_INTENT (8u * LIMIT_MB) /* octets: LIMIT_TARGETS rows with their prefixes and a reverse-path */
+#define LIMIT_BATCH_OPS 1024u        /* operations of one commit batch */
+#define LIMIT_BATCH_ROWS 1000u       /* rows that one divisible operation gives to a batch */
+#define LIMIT_TARGETS 1000u          /* mailbox rows of one deliver: never split, so bounded by a batch */
+#define LIMIT_WAL_RESTART (64u * LIMIT_MB) /* octets: the committer pauses for one RESTART checkpoint */
+#define LIMIT_WAL_STOP (512u * LIMIT_MB)   /* octets: acceptance answers 451 until a reader lets go */
+#define LIMIT_READ_ROWS 1000u              /* rows of one read transaction */
+
+/* accounts and addresses */
+#define LIMIT_ALIAS_TARGETS 1000u /* of one alias */
+#define LIMIT_ALIAS_DEPTH 10u     /* aliases in a chain; a longer one is a loop */
+#define LIMIT_PASSWORD 1024u      /* octets */
+
+/* sessions */
+#define LIMIT_COMMAND_ARENA (256u * LIMIT_KB)   /* octets: one command and its reply */
+#define LIMIT_TRANSACTION_ARENA (4u * LIMIT_MB) /* octets: one SMTP transaction's envelope and intent */
+#define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */
+#define LIMIT_POP3_COMMAND_LINE 1024u /* octets with CRLF; RFC 2449 §4 says 255 */
+#define LIMIT_MESSAGE_LINE LIMIT_MB   /* octets of one line of a message; real mail has far over 1,000 */
+#define LIMIT_SMTP_ERRORS 20u         /* 5xx replies to commands before 421 */
+#define LIMIT_RECEIVED_FIELDS 100u    /* RFC 5321 §6.3 */
+#define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
+
+/* flight slots */
+#define LIMIT_FLIGHT_SLOTS 128u        /* threads that may parse foreign octets at once */
+#define LIMIT_FLIGHT_FINGERPRINT 4096u /* octets of a message that its fingerprint covers */
+#define LIMIT_QUARANTINE 1000u         /* fingerprints remembered */
+
+/* What [limits] may set; limits_default() has the values. Counts unless a unit stands at the end. */
+struct limits {
+	uint64_t message_size_octets;
+	uint64_t messages_memory_octets; /* all messages under way together; over it they go to spool/ at once
+	                                  */
+	uint32_t recipients;             /* a transaction; RFC 5321 §4.5.3.1.8 asks for 100 at least */
+	uint32_t connections;            /* in all */
+	uint32_t connections_per_address;
+	uint32_t connections_per_network; /* IPv6 /64 and IPv4 /24 */
+	uint32_t transactions;            /* messages in one connection */
+	uint32_t smtp_idle_s;             /* RFC 5321 §4.5.3.2.7: at least 5 minutes */
+	uint32_t pop3_idle_s;             /* RFC 1939 §3: at least 10 minutes */
+	uint64_t mailbox_views_octets;    /* all open views together */
+	uint32_t event_days;              /* day files of events kept */
+};
+
+static inline struct limits limits_default(void)
+{
+	return (struct limits){
+		.message_size_octets = 50u * LIMIT_MB,
+		.messages_memory_octets = 256u * LIMIT_MB,
+		.recipients = 1000,
+		.connections = 18000,
+		.connections_per_address = 200,
+		.connections_per_network = 1000,
+		.transactions = 1000,
+		.smtp_idle_s = 300,
+		.pop3_idle_s = 600,
+		.mailbox_views_octets = 512u * LIMIT_MB,
+		.event_days = 90,
+	};
+}
+
+static_assert(LIMIT_SMTP_COMMAND_LINE >= LIMIT_PATH + 64, "a MAIL command holds the longest path");
+static_assert(LIMIT_TARGETS <= LIMIT_BATCH_ROWS, "a deliver is never split over batches");
+static_assert(LIMIT_INTENT >= LIMIT_TARGETS * (LIMIT_PREFIX + 64),
+              "an intent holds each target with its prefix");
+static_assert(LIMIT_RECORD_CONTENT + LIMIT_INTENT + LIMIT_SUMMARY < LIMIT_SEGMENT, "a record fits a segment");
+static_assert(2 * LIMIT_RECORD_CONTENT <= LIMIT_MESSAGE_MEMORY, "one half fills while the other is written");
+
+#endif

@@ -1,0 +1,92 @@
+/* net/conn.h: one accepted connection: octets in, octets out, time-outs, close.
+ *
+ * A connection belongs to its loop; every function here is for that loop's thread. The owner (a session)
+ * hears of everything through one function and an enum. Input is offered as one slice of all octets not yet
+ * consumed; what is left over is kept and offered again with the next ones. While paused nothing is offered
+ * and, once one read buffer is full, nothing is read, so that a fast client waits in its own socket.
+ *
+ * Output is a queue of byte runs (copied) and ranges of files (read when their turn comes, by
+ * preadv2(RWF_NOWAIT) on the loop or, on a miss, by a WORK_READ job). It is written when the handler returns,
+ * coalesced. An idle connection holds no buffers.
+ */
+#ifndef NET_CONN_H
+#define NET_CONN_H
+
+#include "base/ip.h"
+#include "net/loop.h"
+#include "net/work.h"
+
+struct conn;
+
+enum conn_event {
+	CONN_OPENED,    /* first event; the session says its greeting */
+	CONN_OCTETS,    /* `octets` are all that is not consumed; the return value is how many were */
+	CONN_DRAINED,   /* the output queue is empty again after conn_write* said it was full */
+	CONN_TIMED_OUT, /* neither octet in nor out for the time of conn_set_timeout */
+	CONN_SHUTDOWN,  /* the server stops: say so when idle (421, BYE), end what is under way */
+	CONN_CLOSED,    /* last event: peer gone, or closed; `conn` is dead after the handler returns */
+};
+
+/* The one function. Returns octets consumed for CONN_OCTETS, else 0. `session` is what open returned. */
+typedef size_t conn_handler(void *session, enum conn_event event, str octets);
+
+/* What a listener serves. */
+struct conn_service {
+	const char *name; /* "smtp": in logs */
+	/* Makes the session for a fresh connection; NULL refuses it (out of memory). Owns nothing of the
+	 * conn. */
+	void *(*open)(struct conn *conn, void *user);
+	conn_handler *handle;
+	void *user;
+	/* Said to a connection over a limit before it is closed, with its CRLF ("421 4.7.0 ..."). */
+	str refusal;
+};
+
+/* A range of a file to be sent. `release(owner)` is called once, on the loop, when it is no longer needed. */
+struct conn_range {
+	int fd;
+	uint64_t offset;
+	uint64_t size;  /* octets */
+	bool dot_stuff; /* double a dot at the beginning of a line (RFC 1939 §3, RFC 5321 §4.5.2); lines end
+	                   with LF. The state "at the beginning of a line" goes on from range to range and run
+	                   to run. */
+	void (*release)(void *owner);
+	void *owner;
+};
+
+/* --- who is there --- */
+ip conn_peer(const struct conn *conn, uint16_t *port);
+ip conn_local(const struct conn *conn, uint16_t *port);
+struct loop *conn_loop(struct conn *conn);
+/* A number unique in this process's life: for logs and for finding a session that may be gone. */
+uint64_t conn_id(const struct conn *conn);
+
+/* --- input --- */
+void conn_pause(struct conn *conn);
+/* Offers what is waiting again, from the loop's next turn on. */
+void conn_resume(struct conn *conn);
+
+/* --- output --- */
+/* Appends a copy. ERR_NOSPACE: nothing was appended and the connection should be closed. Always takes what is
+ * given (one reply is bounded by its maker); conn_full says when to stop producing. */
+err conn_write(struct conn *conn, str octets) MUST_USE;
+/* The same with dots doubled at line beginnings, for the prefix in front of a range that is. */
+err conn_write_dot_stuffed(struct conn *conn, str octets) MUST_USE;
+/* Appends a range; from here on release will be called, also on failure. */
+err conn_write_range(struct conn *conn, const struct conn_range *range) MUST_USE;
+/* More than LIMIT_OUTPUT_QUEUE waits: the session pauses until CONN_DRAINED. */
+bool conn_full(const struct conn *conn);
+/* Was the last octet sent so far an LF (so that ".CRLF" may follow)? Counts what dot-stuffed writes and
+ * ranges gave. */
+bool conn_at_line_start(const struct conn *conn);
+
+/* --- ends --- */
+/* CONN_TIMED_OUT after `ms` without an octet in either direction; starts anew at each call. */
+void conn_set_timeout(struct conn *conn, int64_t ms);
+/* Sends what is queued (for at most 30 s), then closes. No more CONN_OCTETS. CONN_CLOSED follows, never from
+ * within this call. */
+void conn_close(struct conn *conn);
+/* Closes at once and drops what is queued. CONN_CLOSED follows, never from within this call. */
+void conn_abort(struct conn *conn);
+
+#endif

@@ -1,0 +1,47 @@
+/* net/listen.h: sockets that accept, and the limits they keep.
+ *
+ * The parent process binds (listen_bind) and hands the descriptors on; the server serves them (acceptor_*).
+ * One loop accepts and hands each connection to the loop with the fewest. Out of descriptors: a reserve
+ * descriptor is given up to accept, refuse and close one, and accepting pauses for 100 ms, so that the loop
+ * does not spin.
+ */
+#ifndef NET_LISTEN_H
+#define NET_LISTEN_H
+
+#include "base/ip.h"
+#include "base/limits.h"
+#include "net/conn.h"
+
+/* Binds and listens, non-blocking, close-on-exec, SO_REUSEADDR. [::] serves both families. `path` (unix) or
+ * address and port. The error names the address and the way out ("127.0.0.1:25: address in use; stop ...").
+ */
+err listen_bind_ip(struct arena *arena, ip address, uint16_t port, int *fd) MUST_USE;
+err listen_bind_unix(struct arena *arena, str path, unsigned mode, int *fd) MUST_USE;
+
+struct acceptor;
+
+/* Counts of connections; shared by all listeners. */
+struct connection_limits {
+	uint32_t total, per_address, per_network; /* the latter two do not apply to loopback */
+};
+
+/* Makes an acceptor on the first loop. Before loops_start or on that loop's thread. */
+err acceptor_new(struct loops *loops, struct work *work, struct connection_limits limits,
+                 struct acceptor **out) MUST_USE;
+
+/* Serves `fd`; the descriptor stays the caller's. `service` is borrowed for the acceptor's life. */
+err acceptor_add(struct acceptor *acceptor, int fd, const struct conn_service *service) MUST_USE;
+
+/* Any thread, after loops_start. New limits hold for connections accepted from now on. */
+void acceptor_set_limits(struct acceptor *acceptor, struct connection_limits limits);
+
+/* Any thread. Stops accepting and gives every connection CONN_SHUTDOWN; `finished(user)` runs on the first
+ * loop when the last one is gone or after `patience_ms`, when those left were aborted. */
+void acceptor_shutdown(struct acceptor *acceptor, int64_t patience_ms, void (*finished)(void *user),
+                       void *user);
+
+uint32_t acceptor_connections(const struct acceptor *acceptor);
+
+void acceptor_free(struct acceptor *acceptor);
+
+#endif

@@ -1,0 +1,138 @@
+/* store/commit.h: the one way in which anything changes in the store.
+ *
+ * A writer fills a struct commit with typed operations, plain data, and hands it over; the committer takes
+ * many commits in one batch, reserves UIDs, MODSEQs and quota, writes and syncs once for all, and answers. A
+ * result OK means durable: it has survived the sync. Each operation has its own result and its own failure;
+ * one that can't be done (quota, mailbox gone) is taken out before anything is written and never harms its
+ * neighbours. The operations of one commit are in one transaction.
+ *
+ * No callback runs inside a transaction, and nobody outside store/ sees SQL: this struct is what a second
+ * engine is held against (tests/store).
+ */
+#ifndef STORE_COMMIT_H
+#define STORE_COMMIT_H
+
+#include "base/err.h"
+#include "base/str.h"
+#include "net/loop.h"
+
+struct store;
+struct draft;
+
+enum commit_kind {
+	COMMIT_DELIVER,   /* a message into mailboxes */
+	COMMIT_EXPUNGE,   /* messages out of one mailbox, all at once */
+	COMMIT_DIRECTORY, /* one domain, account or alias put, changed or removed */
+	COMMIT_MOVE,      /* compaction: records have a new place */
+	COMMIT_COLLECT,   /* contents that nothing names any more */
+};
+
+/* One mailbox row of a delivery. */
+struct deliver_target {
+	uint64_t account_id;
+	uint64_t mailbox_id; /* MAILBOX_INBOX or another of the account's */
+	uint64_t flags;      /* MESSAGE_SEEN, ... (store/mailbox.h) */
+	str prefix;          /* whole header fields with CRLF, <= LIMIT_PREFIX; frozen here */
+	/* answers */
+	uint32_t uid;
+	err result; /* why the whole delivery failed, at the target that is to blame */
+};
+
+/* One message, stored once, in 1..LIMIT_TARGETS mailboxes: all of them or, at the first failure, none. */
+struct deliver {
+	struct draft *draft; /* complete, and synced where it is a file; the draft stays the caller's to free,
+	                        after done */
+	str id;              /* the message's id in logs and Received, [0-9A-Za-z], <= 32 octets */
+	str reverse_path;    /* without brackets; empty: null */
+	str summary;         /* mime/summary.h */
+	int64_t received_ms; /* internal date */
+	struct deliver_target *targets;
+	size_t target_count;
+	str event; /* its line for the event files (log_format), or empty */
+};
+
+/* Messages leave a mailbox together: any number, one sync, never half of them. UIDs that are not there (any
+ * more) are passed over. */
+struct expunge {
+	uint64_t account_id;
+	uint64_t mailbox_id;
+	const uint32_t *uids; /* ascending */
+	size_t uid_count;
+	str event;
+};
+
+enum directory_change_kind {
+	DIRECTORY_DOMAIN_ADD,    /* name; ERR_EXISTS */
+	DIRECTORY_DOMAIN_REMOVE, /* name; ERR_MISSING; ERR_DENIED while accounts or aliases are in it */
+	DIRECTORY_ACCOUNT_ADD, /* name, display_name, password, quota; ERR_MISSING no such domain; ERR_EXISTS
+	                          also where an alias has that address */
+	DIRECTORY_ACCOUNT_REMOVE, /* name: with all its mail; ERR_MISSING; ERR_DENIED while an alias names it
+	                           */
+	DIRECTORY_ACCOUNT_RENAME, /* name, new_name: aliases that name it follow; ERR_MISSING, ERR_EXISTS */
+	DIRECTORY_ACCOUNT_PASSWORD,
+	DIRECTORY_ACCOUNT_STATE, /* suspended */
+	DIRECTORY_ACCOUNT_QUOTA,
+	DIRECTORY_ALIAS_PUT,    /* name (address or @domain), targets: replaces; ERR_MISSING, ERR_EXISTS an
+	                           account */
+	DIRECTORY_ALIAS_REMOVE, /* name; ERR_MISSING */
+};
+
+struct directory_change {
+	enum directory_change_kind kind;
+	str name;     /* normalised (deliver/address.h): a domain, an address, or @domain */
+	str new_name; /* of a rename */
+	str display_name;
+	str password;          /* PHC string (auth/password.h) */
+	uint64_t quota_octets; /* 0: none */
+	bool suspended;
+	const str *targets; /* normalised addresses */
+	size_t target_count;
+	uint64_t account_id; /* answer, of an account's changes */
+	str event;
+};
+
+/* One content's new place. A content that was collected meanwhile is passed over. */
+struct content_move {
+	uint64_t content_id;
+	uint64_t from_segment, segment, offset;
+};
+
+struct commit_op {
+	enum commit_kind kind;
+	err result; /* the sentence is a literal or lives in the commit's arena */
+	union {
+		struct deliver deliver;
+		struct expunge expunge;
+		struct directory_change directory;
+		struct {
+			const struct content_move *moves;
+			size_t count; /* <= LIMIT_BATCH_ROWS */
+		} move;
+		struct {
+			const uint64_t *content_ids;
+			size_t count; /* <= LIMIT_BATCH_ROWS */
+			int64_t freed_before_ms;
+		} collect;
+	};
+};
+
+struct commit {
+	struct post post;    /* private until done; the answer travels to `loop` in it */
+	struct commit *next; /* private */
+	struct loop *loop;   /* where done runs; NULL: on the committer's own thread, then it must be quick */
+	void (*done)(struct commit *commit);
+	struct arena
+		*arena; /* for error sentences; may be NULL. The committer uses it between submit and done */
+	struct commit_op *ops;
+	size_t op_count;
+	bool urgent; /* mail being accepted: goes before the others */
+};
+
+/* Any thread. Hands over; `commit` and all it points to stay untouched by the caller until done. Never fails:
+ * where the store can't take it the operations say so (ERR_BUSY, ERR_NOSPACE, ERR_IO). */
+void store_commit(struct store *store, struct commit *commit);
+
+/* Any thread but a loop's or the committer's: submits and waits. For commands and tests. */
+void store_commit_wait(struct store *store, struct commit *commit);
+
+#endif

@@ -1,7 +1,7 @@
 """The peers by name."""
 from collections.abc import Callable
 
-from . import dovecot, postfix
+from . import dovecot, exim, opensmtpd, postfix
 from .plan import Options, Plan
 
 
@@ -13,4 +13,6 @@ PEERS: dict[str, Callable[[Options], Plan]] = {
     "postfix": postfix.plan,
     "postfix+dovecot": postfix_dovecot,
     "dovecot": dovecot.plan,
+    "exim": exim.plan,
+    "opensmtpd": opensmtpd.plan,
 }

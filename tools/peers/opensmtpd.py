@@ -15,7 +15,7 @@ match from any for domain "{domain}" rcpt-to <mailboxes> action "deliver"
 
 RELAY = """\
 action "relay" relay host "smtp://{host}:{port}"
-match from any for ! domain "{domain}" action "relay"
+match from any ! for domain "{domain}" action "relay"
 """
 
 

@@ -29,7 +29,8 @@ def run(name: str, plan: Plan, options: Options, state: Path, disk: Path | None)
     jail.die_with_parent(signal.SIGTERM)
     trees = [fetch.fetch(unit) for unit in plan.fetched]
     write_etc(state, plan)
-    (state / "log").mkdir(exist_ok=True)
+    shutil.rmtree(state / "log", ignore_errors=True)
+    (state / "log").mkdir()
     ready = {"event": "ready", "peer": name, "domain": options.domain, "users": len(options.users)}
     report, announce = os.pipe()
     pid = jail.spawn(lambda: live(plan, state, trees, disk, announce))
@@ -53,6 +54,7 @@ def write_etc(state: Path, plan: Plan) -> None:
         file = etc / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content)
+        os.utime(file, (0, 0))  # Postfix waits until main.cf has been left alone for two seconds
     for path in [etc, *etc.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)  # whatever the caller's umask: servers check it
 

@@ -4,9 +4,11 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/types.h>
+#include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PUBLIC __attribute__((visibility("default")))
 

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/utf8.h"
 
 static const struct {
 	const char *name, *meaning;
@@ -35,26 +36,6 @@ enum { VALUE_MAX = 4096, GATHER_MS = 5 };
 const char *log_event_name(enum log_event event) { return events[event].name; }
 
 const char *log_event_meaning(enum log_event event) { return events[event].meaning; }
-
-/* Octets of the UTF-8 character at the front of `s`, 0 where there is none (RFC 3629 §4). */
-static size_t utf8_length(str s)
-{
-	unsigned char c = (unsigned char)s.ptr[0];
-	size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-
-	if (n > s.len)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if (((unsigned char)s.ptr[i] & 0xc0) != 0x80)
-			return 0;
-	if (n >= 3) {
-		unsigned char d = (unsigned char)s.ptr[1];
-		if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) ||
-		    (c == 0xf4 && d > 0x8f))
-			return 0;
-	}
-	return n;
-}
 
 static void add_escaped(struct buf *out, char c)
 {

@@ -1,0 +1,44 @@
+/* smtp/server.h: the receiving side of SMTP on port 25: what all its sessions share.
+ *
+ * A session greets, takes EHLO or HELO, MAIL, RCPT and DATA, and hands one commit to the store for each
+ * message: 250 after DATA means that it is durable. Mail is taken for the domains of the store's directory
+ * and for nobody else. Neither TLS nor AUTH here.
+ *
+ * RFC 5321; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), ENHANCEDSTATUSCODES (RFC 2034).
+ * Every reply stands in smtp/replies.def and in doc/replies.md.
+ */
+#ifndef SMTP_SERVER_H
+#define SMTP_SERVER_H
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "net/conn.h"
+
+struct flight;
+struct smtp_server;
+struct store;
+
+struct smtp_server_options {
+	struct store *store;
+	struct work *work;
+	struct flight *flight; /* NULL: no slots are set and nothing is quarantined (tests) */
+	str hostname; /* of the greeting, the Received field, and our name in Authentication-Results */
+	str data_dir; /* quarantine/ is below it */
+	struct limits limits;
+};
+
+/* `options` and its strings are copied; what its pointers name must outlive the server. ERR_NOSPACE;
+ * ERR_LIMIT: hostname is longer than LIMIT_DOMAIN. */
+err smtp_server_new(const struct smtp_server_options *options, struct smtp_server **out) MUST_USE;
+
+/* What acceptor_add serves SMTP with. Lives as long as the server. */
+struct conn_service smtp_server_service(struct smtp_server *server);
+
+/* Any thread. New limits hold for transactions begun from now on. */
+void smtp_server_set_limits(struct smtp_server *server, const struct limits *limits);
+
+/* After the last session is gone. NULL is legal. */
+void smtp_server_free(struct smtp_server *server);
+
+#endif

@@ -20,6 +20,7 @@
 	LIMIT_MB /* octets waiting for the log's reader; past it lines are counted, not kept */
 #define LIMIT_CONFIG_FILE LIMIT_MB       /* octets */
 #define LIMIT_TOML_DEPTH 64u             /* nested arrays and inline tables */
+#define LIMIT_CONFIG_LIST 256u           /* entries of one list in the configuration; listeners in all */
 #define LIMIT_KEY_FILE (256u * LIMIT_KB) /* octets of a certificate chain or a key */
 
 /* message syntax: what goes past these is kept and shown as octets, never refused (they only describe) */

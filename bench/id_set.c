@@ -6,7 +6,7 @@
 
 #include "tool.h"
 
-enum { FIRST_ROOM = 1 << 16 };
+enum { FIRST_ROOM = 1 << 10 };
 
 struct id_set {
 	pthread_mutex_t lock;

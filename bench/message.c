@@ -5,7 +5,14 @@
 
 #include "tool.h"
 
-enum { LINE = 76, ROOM = 4096, ATTACHMENT_FROM = 12 * 1024, TEXT_BEFORE_ATTACHMENT = 3000 };
+enum {
+	LINE = 76,
+	ROOM = 4096,
+	COUNT_MIN = 16,
+	POOL_OCTETS = 64 * 1024 * 1024,
+	ATTACHMENT_FROM = 12 * 1024,
+	TEXT_BEFORE_ATTACHMENT = 3000
+};
 
 struct body {
 	char *rest, *wire;
@@ -14,6 +21,7 @@ struct body {
 
 struct message_pool {
 	const struct message_spec *spec;
+	unsigned count;
 	struct body body[MESSAGE_POOL];
 };
 
@@ -128,21 +136,25 @@ static void add_html(struct draft *d, size_t end)
 	add_text(d, "</body></html>\r\n");
 }
 
-static void add_base64(struct draft *d, size_t end)
+static void add_digits(struct draft *d, unsigned count)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char line[LINE];
+	uint64_t bits = 0;
 
+	for (unsigned i = 0; i < count; i++, bits >>= 6) {
+		if (i % 10 == 0)
+			bits = next_random(d);
+		line[i] = digits[bits & 63];
+	}
+	add(d, line, count);
+}
+
+static void add_base64(struct draft *d, size_t end)
+{
 	while (d->len + LINE < end) {
-		char line[LINE + 2];
-		uint64_t bits = 0;
-		for (unsigned i = 0; i < LINE; i++, bits >>= 6) {
-			if (i % 10 == 0)
-				bits = next_random(d);
-			line[i] = digits[bits & 63];
-		}
-		line[LINE] = '\r';
-		line[LINE + 1] = '\n';
-		add(d, line, sizeof line);
+		add_digits(d, LINE);
+		add_text(d, "\r\n");
 	}
 }
 
@@ -161,12 +173,12 @@ static void add_fields(struct draft *d)
 	add_text(d, "\tMon, 6 Jul 2026 09:12:44 +0000 (UTC)\r\n"
 	            "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=load.example;\r\n"
 	            "\ts=s1; h=from:to:subject:date:message-id:mime-version;\r\n\tb=");
-	size_t signature_end = d->len + 5 * (LINE + 3);
-	while (d->len < signature_end) {
-		add_base64(d, d->len + LINE + 1);
-		d->len -= 2;
-		add_text(d, d->len < signature_end ? "\r\n\t" : "=\r\n");
+	for (unsigned i = 0; i < 4; i++) { /* 256 octets, as of an RSA-2048 key */
+		add_digits(d, 70);
+		add_text(d, "\r\n\t");
 	}
+	add_digits(d, 62);
+	add_text(d, "==\r\n");
 	add_text(d, "From: \"Ann from the shop\" <ann@load.example>\r\nReply-To: <answers@load.example>\r\n");
 	add_line(d, "Subject: ", "");
 	add_text(d, "Date: Mon, 6 Jul 2026 11:12:43 +0200\r\nMIME-Version: 1.0\r\n"
@@ -217,9 +229,11 @@ static void add_with_attachment(struct draft *d, const char *boundary, size_t en
 /* Doubles the dot that begins a line and ends with the one that ends DATA (RFC 5321 §4.5.2). */
 static void make_wire(struct body *b)
 {
-	size_t len = 0;
+	size_t len = 0, dots = 0;
 
-	b->wire = tool_alloc(2 * b->rest_len + 3, 1);
+	for (size_t i = 0; i < b->rest_len; i++)
+		dots += b->rest[i] == '.' && (i == 0 || b->rest[i - 1] == '\n');
+	b->wire = tool_alloc(b->rest_len + dots + 3, 1);
 	for (size_t i = 0; i < b->rest_len; i++) {
 		if (b->rest[i] == '.' && (i == 0 || b->rest[i - 1] == '\n'))
 			b->wire[len++] = '.';
@@ -229,11 +243,11 @@ static void make_wire(struct body *b)
 	b->wire_len = len + 3;
 }
 
-static struct body make_body(const struct message_spec *spec, unsigned index)
+static struct body make_body(const struct message_spec *spec, unsigned index, unsigned count)
 {
 	/* Every 37th place of an even ladder: sizes jump about, and their mean is the mean. */
-	size_t rung = index * 37 % MESSAGE_POOL;
-	size_t size = spec->mean_size / 2 + spec->mean_size * rung / (MESSAGE_POOL - 1);
+	size_t rung = index * 37 % count;
+	size_t size = spec->mean_size / 2 + spec->mean_size * rung / (count - 1);
 	struct draft d = { .cap = size + ROOM, .random = (spec->seed + 1) * 0x9E3779B97F4A7C15U + index + 1 };
 	char boundary[32];
 
@@ -241,7 +255,7 @@ static struct body make_body(const struct message_spec *spec, unsigned index)
 	for (unsigned i = 0; i < 8; i++)
 		next_random(&d);
 	snprintf(boundary, sizeof boundary, "_%016llx", (unsigned long long)next_random(&d));
-	size_t end = size > 200 ? size - 200 : size; /* the head */
+	size_t end = size - 20; /* what the head adds, less what a last line leaves free */
 	add_fields(&d);
 	if (size >= ATTACHMENT_FROM) {
 		add_with_attachment(&d, boundary, end - LINE);
@@ -262,14 +276,17 @@ struct message_pool *message_pool_new(const struct message_spec *spec)
 	struct message_pool *pool = tool_alloc(1, sizeof *pool);
 
 	pool->spec = spec;
-	for (unsigned i = 0; i < MESSAGE_POOL; i++)
-		pool->body[i] = make_body(spec, i);
+	pool->count = MESSAGE_POOL;
+	while (pool->count > COUNT_MIN && pool->count * spec->mean_size > POOL_OCTETS)
+		pool->count /= 2;
+	for (unsigned i = 0; i < pool->count; i++)
+		pool->body[i] = make_body(spec, i, pool->count);
 	return pool;
 }
 
 void message_pool_free(struct message_pool *pool)
 {
-	for (unsigned i = 0; i < MESSAGE_POOL; i++) {
+	for (unsigned i = 0; i < pool->count; i++) {
 		free(pool->body[i].rest);
 		free(pool->body[i].wire);
 	}
@@ -278,7 +295,7 @@ void message_pool_free(struct message_pool *pool)
 
 void message_make(const struct message_pool *pool, uint64_t seq, struct message *out)
 {
-	const struct body *b = &pool->body[seq % MESSAGE_POOL];
+	const struct body *b = &pool->body[seq % pool->count];
 	char to[MESSAGE_ADDRESS_MAX];
 
 	message_address(pool->spec->recipients, message_user(pool->spec, seq), to);

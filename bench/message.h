@@ -1,11 +1,11 @@
 /* bench/message.h: the messages of the load, made again by whoever wants to check them.
  *
  * A message is wholly given by a spec and its number: a few header fields of its own (number, run,
- * Message-ID, To) in front of one of MESSAGE_POOL bodies made from the seed. So the generator spends
- * nothing on making mail, and the collector needs no copy to see whether an octet changed. They look like
- * real mail: trace and signature fields, text, text with HTML, from 12 KB on an attachment in base64;
- * lines of at most 76 octets, some of which begin with a dot or are one. Sizes go evenly from half to
- * one and a half times the mean.
+ * Message-ID, To) in front of one of at most MESSAGE_POOL bodies made from the seed (fewer where they are
+ * big). So the generator spends nothing on making mail, and the collector needs no copy to see whether an
+ * octet changed. They look like real mail: trace and signature fields, text, text with HTML, from 12 KB on an
+ * attachment in base64; lines of at most 76 octets, some of which begin with a dot or are one. Sizes go
+ * evenly from half to one and a half times the mean.
  *
  * Known weakness: after the head, message N and message N + MESSAGE_POOL are the same octets, so a
  * store that compresses across messages would look better than on real mail.
@@ -23,7 +23,7 @@ enum {
 	MESSAGE_ADDRESS_MAX = 128,
 	MESSAGE_RUN_MAX = 32,
 	MESSAGE_SIZE_MIN = 1500, /* mean; the fields alone are about 1 KB */
-	MESSAGE_SIZE_MAX = 64 * 1024 * 1024,
+	MESSAGE_SIZE_MAX = 16 * 1024 * 1024,
 };
 
 struct message_spec {

@@ -141,6 +141,12 @@ def test_a_taken_port_is_told(tmp_path):
             Running("opensmtpd", tmp_path / "state", "--smtp-port", str(s.getsockname()[1])).__enter__()
 
 
+def test_two_in_one_folder_are_refused(start_peer, tmp_path):
+    start_peer("opensmtpd")
+    with pytest.raises(Exception, match="another peer runs"):
+        Running("opensmtpd", tmp_path / "state0").__enter__()
+
+
 def room_of(pid):
     """Host pids of everything in the PID namespace of `pid`."""
     room = os.readlink(f"/proc/{pid}/ns/pid")

@@ -48,20 +48,20 @@ class Plan:
     fetched: list[str]  # names for `tools/peer fetch`; the first lies on top
     etc: dict[str, str] = field(default_factory=dict)  # path below /etc -> content
     folders: list[tuple[str, str, int]] = field(default_factory=list)  # path, owner, mode
-    prepare: list[list[str]] = field(default_factory=list)  # commands run to their end before the programs
     programs: dict[str, list[str]] = field(default_factory=dict)  # name -> argv, foreground
     listeners: dict[str, int] = field(default_factory=dict)  # service -> loopback port
     sockets: list[str] = field(default_factory=list)  # UNIX sockets that must accept before it is ready
+    settle: list[list[str]] = field(default_factory=list)  # commands run to their end once everything accepts
 
     def __add__(self, other: "Plan") -> "Plan":
         return Plan(
             self.fetched + other.fetched,
             self.etc | other.etc,
             self.folders + other.folders,
-            self.prepare + other.prepare,
             self.programs | other.programs,
             self.listeners | other.listeners,
             self.sockets + other.sockets,
+            self.settle + other.settle,
         )
 
 

@@ -2,7 +2,8 @@
 
 Tuned as someone who knows Postfix would for one machine under load from few addresses: no chroot and no DNS on the
 way in, as many processes as there are connections, no delivery concurrency kept low for the sake of strangers, no
-throttling of the input in favour of the queue. Durability is left as it is: cleanup(8) syncs each queue file.
+throttling of the input in favour of the queue, a short wait after a 4xx. Durability is left as it is: cleanup(8) syncs
+each queue file.
 """
 from .plan import ACCOUNTS, Options, Plan
 
@@ -61,6 +62,8 @@ mailbox_size_limit = 0
 virtual_mailbox_limit = 0
 default_destination_concurrency_limit = 64
 initial_destination_concurrency = 64
+queue_run_delay = 5s
+minimal_backoff_time = 5s
 relayhost = {relayhost}
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = texthash:/etc/postfix/mailboxes

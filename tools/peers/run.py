@@ -3,6 +3,7 @@
 Two processes: the supervisor, which the caller started, and below it process 1 of the room. The supervisor dies with
 its caller and the room with the supervisor, whoever is killed first and however.
 """
+import fcntl
 import json
 import os
 import pwd
@@ -13,6 +14,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TextIO
 
 from . import fetch, jail
 from .plan import Options, Plan, system_files
@@ -27,6 +29,7 @@ class PeerError(Exception):
 
 def run(name: str, plan: Plan, options: Options, state: Path, disk: Path | None) -> int:
     jail.die_with_parent(signal.SIGTERM)
+    lock = lock_state(state)
     trees = [fetch.fetch(unit) for unit in plan.fetched]
     write_etc(state, plan)
     shutil.rmtree(state / "log", ignore_errors=True)
@@ -44,7 +47,17 @@ def run(name: str, plan: Plan, options: Options, state: Path, disk: Path | None)
             print(json.dumps(ready), flush=True)
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     (state / "pid").unlink()
+    lock.close()
     return 0 if status == -signal.SIGKILL else status
+
+
+def lock_state(state: Path) -> TextIO:
+    lock = open(state / "lock", "w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise PeerError(f"another peer runs with --dir {state}; stop it or take another folder") from None
+    return lock
 
 
 def write_etc(state: Path, plan: Plan) -> None:
@@ -64,10 +77,10 @@ def live(plan: Plan, state: Path, trees: list[Path], disk: Path | None, announce
     try:
         jail.furnish(state, trees, disk)
         make_folders(plan)
-        for command in plan.prepare:
-            prepare(command)
         programs = {start(name, argv): name for name, argv in plan.programs.items()}
         wait_ready(plan, programs)
+        for command in plan.settle:
+            settle(command)
     except (jail.JailError, PeerError, OSError) as e:
         print(f"peer: {e}", file=sys.stderr)
         return 69
@@ -87,7 +100,7 @@ def make_folders(plan: Plan) -> None:
         os.chmod(path, mode)
 
 
-def prepare(command: list[str]) -> None:
+def settle(command: list[str]) -> None:
     done = subprocess.run(command, env={"PATH": PATH}, capture_output=True, text=True)
     if done.returncode != 0:
         raise PeerError(f"{' '.join(command)}: {done.stdout}{done.stderr}")

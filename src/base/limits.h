@@ -47,6 +47,12 @@
 #define LIMIT_ACCEPT_BACKLOG 1024u            /* connections */
 #define LIMIT_WORK_QUEUE 1024u                /* jobs waiting in one work class */
 #define LIMIT_BLOCK (16u * LIMIT_KB)          /* octets of one block of message content in memory */
+#define LIMIT_SPARE_BLOCKS 128u               /* blocks a loop keeps for the next that asks: 2 MB */
+#define LIMIT_OUTPUT_TURN LIMIT_MB            /* octets a connection may send before the others' turn */
+#define LIMIT_ACCEPT_TURN 64u                 /* connections accepted before those there have their turn */
+#define LIMIT_ACCEPT_PAUSE_MS 100u            /* without descriptors: pause before accepting again */
+#define LIMIT_CLOSE_MS 30000u                 /* for a peer to take what is queued when we close */
+#define LIMIT_LINGER_MS 2000u                 /* for a peer to stop sending after that */
 
 /* store */
 #define LIMIT_RECORD_CONTENT (256u * LIMIT_KB) /* octets; larger content is a file of its own */
@@ -66,6 +72,7 @@
 #define LIMIT_PASSWORD 1024u      /* octets */
 
 /* sessions */
+#define LIMIT_TURN_LINES 64u /* command lines of one connection before the others' turn */
 #define LIMIT_COMMAND_ARENA (256u * LIMIT_KB)   /* octets: one command and its reply */
 #define LIMIT_TRANSACTION_ARENA (4u * LIMIT_MB) /* octets: one SMTP transaction's envelope and intent */
 #define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */

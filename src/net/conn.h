@@ -6,8 +6,8 @@
  * and, once one read buffer is full, nothing is read, so that a fast client waits in its own socket.
  *
  * Output is a queue of byte runs (copied) and ranges of files (read when their turn comes, by
- * preadv2(RWF_NOWAIT) on the loop or, on a miss, by a WORK_READ job). It is written when the handler returns,
- * coalesced. An idle connection holds no buffers.
+ * preadv2(RWF_NOWAIT) on the loop or, on a miss, by a WORK_READ job). It is written before
+ * the loop sleeps, coalesced over all that a turn brought. An idle connection holds no buffers.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
@@ -34,10 +34,11 @@ typedef size_t conn_handler(void *session, enum conn_event event, str octets);
 struct conn_service {
 	const char *name; /* "smtp": in logs */
 	/* Makes the session for a fresh connection; NULL refuses it (out of memory). Owns nothing of the
-	 * conn. */
-	void *(*open)(struct conn *conn, void *user);
+	 * conn. `service` is the one being served: where user and detail are found. */
+	void *(*open)(struct conn *conn, const struct conn_service *service);
 	conn_handler *handle;
 	void *user;
+	const void *detail; /* belongs to who filled in open */
 	/* Said to a connection over a limit before it is closed, with its CRLF ("421 4.7.0 ..."). */
 	str refusal;
 };
@@ -61,23 +62,36 @@ struct loop *conn_loop(struct conn *conn);
 /* A number unique in this process's life: for logs and for finding a session that may be gone. */
 uint64_t conn_id(const struct conn *conn);
 
+/* The session of the connection of that number on this loop, NULL where it is gone or ending. */
+void *conn_find_session(struct loop *loop, uint64_t id);
+/* Who is at the other end of a unix socket (SO_PEERCRED). False on any other. */
+bool conn_peer_uid(const struct conn *conn, uint32_t *uid);
+/* How it ended, in two or three words for the log: known when CONN_CLOSED comes. */
+str conn_why(const struct conn *conn);
+
 /* --- input --- */
 void conn_pause(struct conn *conn);
-/* Offers what is waiting again, from the loop's next turn on. */
+/* Offers what is waiting again, from the loop's next turn on. Legal without a pause: to be called again after
+ * the other connections had their turn. */
 void conn_resume(struct conn *conn);
 
 /* --- output --- */
-/* Appends a copy. ERR_NOSPACE: nothing was appended and the connection should be closed. Always takes what is
- * given (one reply is bounded by its maker); conn_full says when to stop producing. */
+/* Appends a copy. ERR_NOSPACE: nothing was appended and the connection should be closed; ERR_CLOSED: it is
+ * closing, nothing was appended. Always takes what is given (one reply is bounded by its maker); conn_full
+ * says when to stop producing. */
 err conn_write(struct conn *conn, str octets) MUST_USE;
 /* The same with dots doubled at line beginnings, for the prefix in front of a range that is. */
 err conn_write_dot_stuffed(struct conn *conn, str octets) MUST_USE;
-/* Appends a range; from here on release will be called, also on failure. */
+/* Ends a dot-stuffed text: ".CRLF", after a CRLF of its own where the text did not end a line. Decided when
+ * its turn comes, so that it may stand behind ranges. */
+err conn_write_dot_end(struct conn *conn) MUST_USE;
+/* Appends a range; a file that ends before it aborts the connection ("content is damaged"). From here on
+ * release will be called, also on failure. */
 err conn_write_range(struct conn *conn, const struct conn_range *range) MUST_USE;
 /* More than LIMIT_OUTPUT_QUEUE waits: the session pauses until CONN_DRAINED. */
 bool conn_full(const struct conn *conn);
-/* Was the last octet sent so far an LF (so that ".CRLF" may follow)? Counts what dot-stuffed writes and
- * ranges gave. */
+/* Was the last octet an LF? Ranges count when they have been read: ask when the queue is empty, or leave it
+ * to conn_write_dot_end. */
 bool conn_at_line_start(const struct conn *conn);
 
 /* --- ends --- */

@@ -25,7 +25,8 @@ struct connection_limits {
 	uint32_t total, per_address, per_network; /* the latter two do not apply to loopback */
 };
 
-/* Makes an acceptor on the first loop. Before loops_start or on that loop's thread. */
+/* Makes an acceptor on the first loop. Before loops_start or on that loop's thread. `work` reads content that
+ * is not in the page cache; it is borrowed, as `loops` is. */
 err acceptor_new(struct loops *loops, struct work *work, struct connection_limits limits,
                  struct acceptor **out) MUST_USE;
 
@@ -35,13 +36,15 @@ err acceptor_add(struct acceptor *acceptor, int fd, const struct conn_service *s
 /* Any thread, after loops_start. New limits hold for connections accepted from now on. */
 void acceptor_set_limits(struct acceptor *acceptor, struct connection_limits limits);
 
-/* Any thread. Stops accepting and gives every connection CONN_SHUTDOWN; `finished(user)` runs on the first
- * loop when the last one is gone or after `patience_ms`, when those left were aborted. */
+/* Any thread, once. Stops accepting (what connects from now on waits in the
+ * backlog of the caller's descriptors) and gives every connection CONN_SHUTDOWN; `finished(user)` runs on the
+ * first loop when the last one is gone or after `patience_ms`, when those left were aborted. */
 void acceptor_shutdown(struct acceptor *acceptor, int64_t patience_ms, void (*finished)(void *user),
                        void *user);
 
 uint32_t acceptor_connections(const struct acceptor *acceptor);
 
+/* Before loops_start or after loops_stop, and before loops_free. NULL is legal. */
 void acceptor_free(struct acceptor *acceptor);
 
 #endif

@@ -24,9 +24,11 @@ struct post {
 enum { LOOP_TIMER_STEP_MS = 100 };
 struct timer {
 	struct timer *next, *previous;
-	int64_t due_tick_ms; /* 0: unset */
-	void (*fire)(struct timer *timer);
+	int64_t due_tick_ms;               /* 0: unset */
+	void (*fire)(struct timer *timer); /* once; the timer is unset then */
 };
+
+static inline bool timer_is_set(const struct timer *timer) { return timer->due_tick_ms != 0; }
 
 /* A block of LIMIT_BLOCK octets of message content, from the loop's pool. */
 struct block {
@@ -35,18 +37,20 @@ struct block {
 	char octets[];
 };
 
-/* Makes `count` loops (0: one a core), not yet running. ERR_NOSPACE. */
+/* Makes `count` loops (0: one a core), not yet running. From here on the process ignores SIGPIPE.
+ * ERR_NOSPACE. */
 err loops_new(unsigned count, struct loops **out) MUST_USE;
 
-/* Starts the threads. */
+/* Starts the threads. They take no signals: SIGTERM and its kin go to the other threads. */
 err loops_start(struct loops *loops) MUST_USE;
 
 unsigned loops_count(const struct loops *loops);
 struct loop *loops_get(struct loops *loops, unsigned i);
 
-/* Asks every loop to end once its connections are gone (conn_shut_all does that) and waits for the threads.
- */
+/* Ends what connections are left at once and waits for the threads. Before it: acceptor_shutdown, then
+ * work_free. Legal where loops_start failed or was never called. */
 void loops_stop(struct loops *loops);
+/* After loops_stop. What was made on the loops (acceptors) goes first. NULL is legal. */
 void loops_free(struct loops *loops);
 
 /* Any thread. Runs `post` on the loop's thread, soon; several posts between two turns cost one wake-up. */

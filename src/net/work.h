@@ -24,8 +24,8 @@ enum work_class {
 struct work; /* all classes */
 
 struct job {
-	struct post done_post;         /* work/ only */
-	struct job *next;              /* work/ only */
+	struct post done_post;         /* work.c's */
+	struct job *next;              /* work.c's */
 	struct loop *loop;             /* set by work_submit: where done runs */
 	void (*run)(struct job *job);  /* worker thread */
 	void (*done)(struct job *job); /* loop thread */
@@ -42,7 +42,11 @@ err work_submit(struct work *work, enum work_class class, struct job *job) MUST_
 unsigned work_thread_number(void);
 unsigned work_thread_count(const struct work *work, enum work_class class);
 
-/* Finishes what is queued and ends the threads. The loops must still run or have nothing to hear. */
+/* Is this a worker's thread? For the assertions of whoever must not be waited for by one. */
+bool work_on_worker(void);
+
+/* Finishes what is queued and ends the threads. The loops must still run or have nothing to hear. NULL is
+ * legal. */
 void work_free(struct work *work);
 
 #endif

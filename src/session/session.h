@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "net/conn.h"
 #include "net/work.h"
+#include "session/line.h"
 
 struct session;
 
@@ -34,17 +35,20 @@ struct session_protocol {
 	size_t line_max; /* octets with the line end */
 	bool strict_line_ends;
 	enum next (*opened)(struct session *s); /* greeting; NEXT_CLOSE refuses */
-	enum next (*line)(struct session *s,
-	                  str line); /* without its end; `line` lives until the reply is queued,
-	                                in the command arena if the command waits */
-	enum next (*line_too_long)(struct session *s);
+	/* `line` is without its end and lives in the command arena: until the reply is queued, also where the
+	 * command waits or takes octets. In a strict protocol it may hold bare CR and LF: the protocol
+	 * refuses them in its own words. */
+	enum next (*line)(struct session *s, str line);
+	enum next (*line_too_long)(struct session *s); /* once its end came */
 	/* Input in the octet mode: consumes some of `octets` and says so in *used. Called again with more as
-	 * long as it returns NEXT_OCTETS; may return NEXT_WAIT to be paused and goes on in the mode that
-	 * session_continue says. */
+	 * long as it returns NEXT_OCTETS, at once where it consumed some, else when more has come: what is
+	 * not consumed may be at most LIMIT_READ_BUFFER octets less one. May return NEXT_WAIT to be paused
+	 * and goes on in the mode that session_continue says. */
 	enum next (*octets)(struct session *s, str octets, size_t *used);
 	enum next (*timed_out)(struct session *s); /* says so and returns NEXT_CLOSE */
-	/* The server stops. Only asked when no command is under way; usually says 421 and NEXT_CLOSE. A
-	 * session inside DATA gets it too and may return NEXT_OCTETS to finish. */
+	/* The server stops. Asked when no command is under way, and again after each that follows;
+	 * usually says 421 and NEXT_CLOSE. A session inside DATA gets it too and may return NEXT_OCTETS to
+	 * finish. */
 	enum next (*shutdown)(struct session *s);
 	void (*closed)(
 		struct session *s); /* last call: release what the session holds; its memory goes after it */
@@ -61,10 +65,9 @@ struct session {
 	ip peer;
 	uint16_t peer_port;
 	/* private to session.c */
-	enum next mode;
-	bool waiting, closing, dropping_line, in_line;
-	uint32_t generation;
-	struct session *next_in_table;
+	enum next mode; /* NEXT_COMMAND or NEXT_OCTETS */
+	bool wait_begun, waiting, closing, stopping;
+	struct line_cutter cutter;
 	int64_t timeout_ms;
 };
 
@@ -95,7 +98,8 @@ void session_wait_begin(struct session *s, struct session_wait *wait,
                         enum next (*resumed)(struct session *s, struct session_wait *wait),
                         void (*abandoned)(struct session_wait *wait));
 
-/* Loop thread of that session. Exactly once for each begun wait. */
+/* Loop thread of that session. Exactly once for each begun wait, and not before the handler that began it has
+ * returned NEXT_WAIT. */
 void session_wake(struct session_wait *wait);
 
 /* A job on a work class with a session waiting for it: embed it first in the work's struct. */

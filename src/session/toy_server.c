@@ -1,0 +1,303 @@
+#include "session/toy_server.h"
+
+#include <netinet/in.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "net/link.h"
+#include "session/session.h"
+
+struct toy {
+	struct session session;
+	struct toy_server *server;
+	uint64_t octets;
+	uint32_t crc;
+	char tail[5];
+	size_t tail_len;
+};
+
+struct toy_wait {
+	struct session_job job;
+	struct toy_server *server;
+	uint64_t ms;
+	str text;
+	char octets[];
+};
+
+static struct toy *toy_of(struct session *s) { return (struct toy *)(void *)s; }
+
+static void say(struct session *s, str text)
+{
+	session_write(s, text);
+	session_write(s, CRLF);
+}
+
+static void say_numbers(struct session *s, uint64_t a, uint64_t b)
+{
+	char text[64];
+	struct buf out;
+
+	buf_init_fixed(&out, text, sizeof text);
+	buf_add_format(&out, "250 %ju %ju", (uintmax_t)a, (uintmax_t)b);
+	say(s, buf_str(&out));
+}
+
+static enum next opened(struct session *s)
+{
+	struct toy *t = toy_of(s);
+
+	t->server = s->server;
+	t->server->opened++;
+	session_set_timeout(s, t->server->timeout_ms);
+	say(s, STR("hello"));
+	return NEXT_COMMAND;
+}
+
+/* --- WAIT --- */
+
+static void wait_run(struct job *job)
+{
+	struct toy_wait *w = (struct toy_wait *)(void *)job;
+	struct timespec pause = { (time_t)(w->ms / 1000), (long)(w->ms % 1000) * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+static enum next wait_resumed(struct session *s, struct session_wait *wait)
+{
+	struct toy_wait *w = CONTAINER(wait, struct toy_wait, job.wait);
+
+	say(s, w->text);
+	free(w);
+	return NEXT_COMMAND;
+}
+
+static void wait_abandoned(struct session_wait *wait)
+{
+	struct toy_wait *w = CONTAINER(wait, struct toy_wait, job.wait);
+
+	w->server->abandoned++;
+	free(w);
+}
+
+static enum next cmd_wait(struct session *s, str args)
+{
+	struct toy_server *server = toy_of(s)->server;
+	uint64_t ms;
+	str number = str_cut(&args, ' ');
+	struct toy_wait *w = calloc(1, sizeof *w + args.len);
+
+	if (!w || !str_to_u64(number, 10000, &ms)) {
+		free(w);
+		say(s, STR("500 WAIT"));
+		return NEXT_COMMAND;
+	}
+	memcpy(w->octets, args.ptr, args.len);
+	w->text = (str){ w->octets, args.len };
+	w->server = server;
+	w->ms = ms;
+	err e = session_submit(s, server->work, WORK_READ, &w->job, wait_run, wait_resumed, wait_abandoned);
+	if (e.code == ERR_OK)
+		return NEXT_WAIT;
+	free(w);
+	say(s, STR("421 busy"));
+	return NEXT_COMMAND;
+}
+
+/* --- DATA --- */
+
+static enum next cmd_data(struct session *s)
+{
+	struct toy *t = toy_of(s);
+
+	t->octets = 0;
+	t->crc = 0;
+	memcpy(t->tail, "\r\n", 2);
+	t->tail_len = 2;
+	say(s, STR("354"));
+	return NEXT_OCTETS;
+}
+
+static enum next octets(struct session *s, str in, size_t *used)
+{
+	struct toy *t = toy_of(s);
+
+	for (*used = 0; *used < in.len;) {
+		char c = in.ptr[(*used)++];
+		if (t->tail_len == sizeof t->tail)
+			memmove(t->tail, t->tail + 1, --t->tail_len);
+		t->tail[t->tail_len++] = c;
+		t->octets++;
+		t->crc = crc32c(t->crc, (str){ &c, 1 });
+		if (t->tail_len == 5 && memcmp(t->tail, "\r\n.\r\n", 5) == 0) {
+			say_numbers(s, t->octets, t->crc);
+			return NEXT_COMMAND;
+		}
+	}
+	return NEXT_OCTETS;
+}
+
+/* --- ranges --- */
+
+static void release(void *owner) { ((struct toy_server *)owner)->released++; }
+
+static enum next cmd_range(struct session *s, str args, bool dot_stuff)
+{
+	struct toy_server *server = toy_of(s)->server;
+	struct conn_range range = {
+		.fd = server->content_fd, .dot_stuff = dot_stuff, .owner = server, .release = release
+	};
+
+	if (!str_to_u64(str_cut(&args, ' '), INT64_MAX, &range.offset) ||
+	    !str_to_u64(args, INT64_MAX, &range.size)) {
+		say(s, STR("500 range"));
+		return NEXT_COMMAND;
+	}
+	if (dot_stuff)
+		say(s, STR("+"));
+	err e = conn_write_range(s->conn, &range);
+	if (e.code == ERR_OK && dot_stuff)
+		e = conn_write_dot_end(s->conn);
+	return e.code == ERR_OK ? NEXT_COMMAND : NEXT_CLOSE;
+}
+
+static enum next cmd_big(struct session *s, str args)
+{
+	uint64_t size;
+	char *text = str_to_u64(args, 1u << 28, &size) ? malloc(size + 1) : NULL;
+
+	if (!text)
+		return NEXT_CLOSE;
+	memset(text, 'x', size + 1);
+	say(s, (str){ text, size });
+	free(text);
+	return NEXT_COMMAND;
+}
+
+static enum next line(struct session *s, str in)
+{
+	str args = in;
+	str verb = str_cut(&args, ' ');
+
+	if (str_eq(verb, STR("ECHO"))) {
+		say(s, args);
+	} else if (str_eq(verb, STR("WAIT"))) {
+		return cmd_wait(s, args);
+	} else if (str_eq(verb, STR("DATA"))) {
+		return cmd_data(s);
+	} else if (str_eq(verb, STR("FILE")) || str_eq(verb, STR("STUFF"))) {
+		return cmd_range(s, args, verb.len == 5);
+	} else if (str_eq(verb, STR("BIG"))) {
+		return cmd_big(s, args);
+	} else if (str_eq(verb, STR("QUIT"))) {
+		say(s, STR("bye"));
+		return NEXT_CLOSE;
+	} else if (str_eq(verb, STR("ABORT"))) {
+		conn_abort(s->conn);
+	} else {
+		session_write(s, STR("500 "));
+		say(s, in);
+	}
+	return NEXT_COMMAND;
+}
+
+static enum next too_long(struct session *s)
+{
+	say(s, STR("500 too long"));
+	return NEXT_COMMAND;
+}
+
+static enum next timed_out(struct session *s)
+{
+	say(s, STR("421 idle"));
+	return NEXT_CLOSE;
+}
+
+static enum next shutting_down(struct session *s)
+{
+	if (s->mode == NEXT_OCTETS)
+		return NEXT_OCTETS;
+	say(s, STR("421 stopping"));
+	return NEXT_CLOSE;
+}
+
+static void closed(struct session *s) { toy_of(s)->server->closed++; }
+
+static const struct session_protocol protocol = {
+	.service = { .name = "toy", .refusal = STR_INIT("421 too many\r\n") },
+	.size = sizeof(struct toy),
+	.line_max = 1024,
+	.strict_line_ends = true,
+	.opened = opened,
+	.line = line,
+	.line_too_long = too_long,
+	.octets = octets,
+	.timed_out = timed_out,
+	.shutdown = shutting_down,
+	.closed = closed,
+};
+
+/* --- life --- */
+
+static void must(err e)
+{
+	if (e.code == ERR_OK)
+		return;
+	fprintf(stderr, "toy server: %s\n", e.what);
+	abort();
+}
+
+static void bind_loopback(struct toy_server *toy, struct arena *arena)
+{
+	struct sockaddr_in sa;
+	socklen_t size = sizeof sa;
+	ip address;
+
+	must(ip_parse(STR("127.0.0.1"), &address));
+	must(listen_bind_ip(arena, address, 0, &toy->listener));
+	getsockname(toy->listener, (struct sockaddr *)&sa, &size);
+	toy->port = ntohs(sa.sin_port);
+}
+
+void toy_server_start(struct toy_server *toy, unsigned loops, struct connection_limits limits,
+                      const char *path)
+{
+	struct arena arena;
+
+	arena_init(&arena, NULL, 65536);
+	if (path)
+		must(listen_bind_unix(&arena, str_of(path), 0600, &toy->listener));
+	else
+		bind_loopback(toy, &arena);
+	arena_reset(&arena);
+	if (!toy->timeout_ms)
+		toy->timeout_ms = 60000;
+	must(loops_new(loops, &toy->loops));
+	must(work_new(&toy->work));
+	must(acceptor_new(toy->loops, toy->work, limits, &toy->acceptor));
+	toy->service = session_service(&protocol, toy);
+	must(acceptor_add(toy->acceptor, toy->listener, &toy->service));
+	must(loops_start(toy->loops));
+}
+
+static void stopped(void *user) { sem_post(user); }
+
+void toy_server_stop(struct toy_server *toy, int64_t patience_ms)
+{
+	sem_t all_gone;
+
+	sem_init(&all_gone, 0, 0);
+	acceptor_shutdown(toy->acceptor, patience_ms, stopped, &all_gone);
+	while (sem_wait(&all_gone) != 0)
+		;
+	sem_destroy(&all_gone);
+	work_free(toy->work);
+	loops_stop(toy->loops);
+	acceptor_free(toy->acceptor);
+	loops_free(toy->loops);
+	close(toy->listener);
+}

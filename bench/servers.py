@@ -168,12 +168,15 @@ def make_template(users: list[str]) -> Path | None:
     if not users:
         return None
     built = POSTRIDER.stat()
-    root = BUILD / "bench" / "accounts"
-    made = root / f"{len(users)}-{users[0]}-{built.st_size}-{built.st_mtime_ns}"
+    root = BUILD / "bench" / "accounts" / f"{built.st_size}-{built.st_mtime_ns}"
+    made = root / f"{len(users)}-{users[0]}"
     if made.exists():
         return made
-    shutil.rmtree(root, ignore_errors=True)
-    root.mkdir(parents=True)
+    for other in root.parent.glob("*"):
+        if other != root:
+            shutil.rmtree(other)
+    shutil.rmtree(root / "maker", ignore_errors=True)
+    root.mkdir(parents=True, exist_ok=True)
     maker = Postrider(root / "maker", [])
     maker.init()
     maker.start()

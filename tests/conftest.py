@@ -18,12 +18,12 @@ def postrider_bin():
 
 
 @pytest.fixture
-def make_instance(tmp_path, postrider_bin):
+def make_instance(tmp_path, request):
     """make_instance(name="server", env=None, init=True): instances that are stopped and judged at the end."""
     made = []
 
     def make(name="server", env=None, init=True, binary=None):
-        one = Instance(tmp_path / name, binary or postrider_bin, env)
+        one = Instance(tmp_path / name, binary or request.getfixturevalue("postrider_bin"), env)
         made.append(one)
         return one.init() if init else one
 

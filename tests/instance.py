@@ -209,7 +209,16 @@ class Instance:
         return clients.Smtp(self.address("smtp"), timeout)
 
     def pop3(self, user=None, password=PASSWORD, timeout=30):
-        c = clients.Pop3(self.address("pop3"), timeout)
-        if user is not None:
-            c.login(user, password)
-        return c
+        """A session, logged in where a user is given. One that just broke off may hold the mailbox a little longer."""
+        deadline = time.monotonic() + 5
+        while True:
+            c = clients.Pop3(self.address("pop3"), timeout)
+            try:
+                if user is not None:
+                    c.login(user, password)
+                return c
+            except clients.Refused as e:
+                c.close()
+                if b"[IN-USE]" not in e.reply or time.monotonic() > deadline:
+                    raise
+                time.sleep(.05)

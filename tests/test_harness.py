@@ -21,11 +21,6 @@ def toy(make_instance):
     return start
 
 
-@pytest.fixture
-def postrider_bin():
-    return TOY
-
-
 @pytest.mark.parametrize("message", [b"\r\n", b"a\r\n", b".\r\n", b"..\r\n.\r\n", b"a: b\r\n\r\n.x\r\n\r\n.\r\n"])
 def test_a_message_comes_back(toy, message):
     one = toy()

@@ -5,6 +5,7 @@ It exists so that the crash harness is tested itself: a correct toy must pass it
 (environment TOY_LIE) must be caught:
   memory   answers 250 before the message is written
   twice    stores a message twice now and then
+  apart    delivers to one recipient after the other
   torn     a message under its final name while it is still being written
   early    DELE deletes at once instead of at QUIT
   part     a kill during QUIT leaves some of the deletions done
@@ -23,34 +24,31 @@ import time
 LIE = os.environ.get("TOY_LIE", "")
 
 
-class Mailbox:
-    """One file a message; the deletions of one QUIT are one renamed list."""
+class Store:
+    """One file a message, named after its accounts; the deletions of one QUIT are one renamed list."""
 
     def __init__(self, folder):
         self.folder = folder
-        self.lock = threading.Lock()
         self.late = []
+        self.locks = {a: threading.Lock() for a in os.listdir(folder) if "@" in a}
 
-    def deleted(self):
-        return {line for f in self.folder.glob("*.gone") for line in f.read_text().split()}
-
-    def messages(self):
-        gone = self.deleted()
-        return sorted(f for f in self.folder.glob("*.msg") if f.name not in gone)
+    def messages(self, account):
+        gone = {line for f in self.folder.glob(f"*.{account}.gone") for line in f.read_text().split()}
+        return sorted(f for f in self.folder.glob("*.msg") if account in f.name and f.name not in gone)
 
     def write(self, name, octets):
         if LIE == "torn":
             with open(self.folder / name, "wb", buffering=0) as f:
                 f.write(octets[:len(octets) // 2])
-                time.sleep(0.01)
+                time.sleep(0.02)
                 f.write(octets[len(octets) // 2:])
             return
         tmp = self.folder / (name + ".tmp")
         tmp.write_bytes(octets)
         tmp.rename(self.folder / name)
 
-    def deliver(self, octets):
-        name = f"{time.time_ns():020}.msg"
+    def deliver(self, accounts, octets):
+        name = f"{time.time_ns():020}.{'+'.join(accounts)}.msg"
         if LIE == "memory":
             self.late.append((name, octets))
             if len(self.late) > 5:
@@ -58,20 +56,25 @@ class Mailbox:
                     self.write(*late)
                 self.late = []
             return
+        if LIE == "apart":
+            for account in accounts:
+                self.write(f"{time.time_ns():020}.{account}.msg", octets)
+                time.sleep(0.01)
+            return
         self.write(name, octets)
         if LIE == "twice" and time.time_ns() % 7 == 0:
             self.write("9" + name, octets)
 
-    def delete(self, names):
+    def delete(self, account, names):
         if LIE == "part":
             for name in names:
-                self.write(name + ".gone", name.encode())
-                time.sleep(0.003)
+                self.write(f"{name}.{account}.gone", name.encode())
+                time.sleep(0.01)
         elif names:
-            self.write(f"{time.time_ns():020}.gone", " ".join(names).encode())
+            self.write(f"{time.time_ns():020}.{account}.gone", " ".join(names).encode())
 
 
-def smtp(f, say, boxes):
+def smtp(f, say, store):
     say("220 toy")
     to = []
     while line := f.readline():
@@ -91,73 +94,85 @@ def smtp(f, say, boxes):
                 lines.append(line[1:] if line.startswith(b".") else line)
             if not line:
                 return
-            for address in to:
-                boxes[address].deliver(b"Received: from toy\r\n" + b"".join(lines))
+            store.deliver(to, b"Received: from toy\r\n" + b"".join(lines))
             say("250 2.0.0 Ok")
         elif verb == b"QUIT":
             say("221 2.0.0 Bye")
             return
+        else:
+            say("500 5.5.1 No")
 
 
-def pop3(f, say, boxes):
+def pop3(f, say, store):
+    account = None
     say("+OK toy")
-    box, files, gone = None, [], []
     while line := f.readline():
         verb, _, arg = line.strip().partition(b" ")
         if verb == b"USER":
-            box = boxes[arg.decode()]
+            account = arg.decode()
             say("+OK")
+        elif verb == b"PASS" and not store.locks[account].acquire(blocking=False):
+            say("-ERR [IN-USE] locked")
         elif verb == b"PASS":
-            if not box.lock.acquire(blocking=False):
-                say("-ERR [IN-USE] locked")
-                continue
-            files = box.messages()
+            try:
+                say("+OK")
+                pop3_transaction(f, say, store, account)
+            finally:
+                store.locks[account].release()
             say("+OK")
-        elif verb == b"UIDL":
+            return
+        else:
+            say("-ERR")
+
+
+def pop3_transaction(f, say, store, account):
+    files, gone = store.messages(account), []
+    while line := f.readline():
+        verb, _, arg = line.strip().partition(b" ")
+        if verb in (b"UIDL", b"LIST"):
             say("+OK")
             for i, file in enumerate(files, 1):
                 if file.name not in gone:
-                    say(f"{i} {file.name}")
+                    say(f"{i} {file.name if verb == b'UIDL' else file.stat().st_size}")
             say(".")
         elif verb == b"RETR":
             octets = files[int(arg) - 1].read_bytes()
+            octets += b"" if octets.endswith(b"\r\n") else b"\r\n"
             say("+OK")
-            octets = octets.replace(b"\r\n.", b"\r\n..")
-            say((octets + b".").decode("latin-1"))
+            say((octets.replace(b"\r\n.", b"\r\n..") + b".").decode("latin-1"))
         elif verb == b"DELE":
             gone.append(files[int(arg) - 1].name)
             if LIE == "early":
-                box.delete([gone[-1]])
+                store.delete(account, [gone[-1]])
             say("+OK")
         elif verb == b"QUIT":
-            box.delete(gone)
-            box.lock.release()
-            say("+OK")
+            store.delete(account, gone)
             return
-    if box:
-        box.lock.release()
+        else:
+            say("-ERR")
 
 
-def session(talk, connection, boxes):
+def session(talk, connection, store):
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     f = connection.makefile("rb")
     try:
-        talk(f, lambda line: connection.sendall(line.encode("latin-1") + b"\r\n"), boxes)
+        talk(f, lambda line: connection.sendall(line.encode("latin-1") + b"\r\n"), store)
     except OSError:
         pass
     f.close()
     connection.close()
 
 
-def accept(talk, listener, boxes):
+def accept(talk, listener, store):
     while True:
         connection, _ = listener.accept()
-        threading.Thread(target=session, args=(talk, connection, boxes), daemon=True).start()
+        threading.Thread(target=session, args=(talk, connection, store), daemon=True).start()
 
 
 def serve_child(config, listeners, lifeline):
-    boxes = {a: Mailbox(pathlib.Path(config["dir"], a)) for a in os.listdir(config["dir"]) if "@" in a}
+    store = Store(pathlib.Path(config["dir"]))
     for talk, listener in listeners:
-        threading.Thread(target=accept, args=(talk, listener, boxes), daemon=True).start()
+        threading.Thread(target=accept, args=(talk, listener, store), daemon=True).start()
     print(json.dumps({"event": "ready"}), file=sys.stderr, flush=True)
     while os.read(lifeline, 1) or LIE == "slack":
         pass

@@ -49,7 +49,7 @@ def refuses(port):
         return s.connect_ex(("127.0.0.1", port)) != 0
 
 
-@pytest.mark.parametrize("peer", ["postfix", "postfix+dovecot", "dovecot", "exim", "opensmtpd"])
+@pytest.mark.parametrize("peer", ["postfix", "postfix+dovecot", "dovecot", "exim", "opensmtpd", "cyrus"])
 def test_delivers_a_message(start_peer, peer):
     check_one_message(start_peer(peer))
 

@@ -1,7 +1,7 @@
 """The peers by name."""
 from collections.abc import Callable
 
-from . import dovecot, exim, opensmtpd, postfix
+from . import cyrus, dovecot, exim, opensmtpd, postfix
 from .plan import Options, Plan
 
 
@@ -15,4 +15,5 @@ PEERS: dict[str, Callable[[Options], Plan]] = {
     "dovecot": dovecot.plan,
     "exim": exim.plan,
     "opensmtpd": opensmtpd.plan,
+    "cyrus": cyrus.plan,
 }

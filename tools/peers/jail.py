@@ -2,9 +2,9 @@
 
 Inside, the peer's packages lie over the host's /usr and /etc (read-only overlays), the generated configuration with
 a private passwd and group lies over that, and /var/lib, /var/spool, /var/mail, /run and /var/log are the peer's
-own: tmpfs, or folders on a real disk where syncs have to cost what they cost. The network is the host's, so
-loopback ports work. Nothing is installed, no file of the host is touched, and a mail server of the host's own goes
-on undisturbed. When process 1 of the room ends, the kernel kills whatever the peer started.
+own: tmpfs, or folders on a real disk where syncs have to cost what they cost. /dev has the few devices a server
+wants and a free place for /dev/log. The network is the host's, so loopback ports work. Nothing is installed, no file
+of the host is touched, and a mail server of the host's own goes on undisturbed. When process 1 of the room ends, the kernel kills whatever the peer started.
 """
 import ctypes
 import os
@@ -16,6 +16,7 @@ from pathlib import Path
 CLONE_NEWNS, CLONE_NEWPID = 0x00020000, 0x20000000  # linux/sched.h
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 WRITABLE = {"lib": "/var/lib", "spool": "/var/spool", "mail": "/var/mail"}  # what --disk keeps
+DEVICES = ["null", "zero", "full", "random", "urandom", "tty", "shm", "pts"]
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -59,10 +60,28 @@ def overlay(target: str, layers: list[Path]) -> None:
     mount("-t", "overlay", "-o", f"ro,lowerdir={lower}", "overlay", target)
 
 
+def private_dev(at: Path) -> None:
+    """A /dev of its own, built at `at` and moved into place; the nodes are the host's."""
+    at.mkdir(exist_ok=True)
+    mount("-t", "tmpfs", "-o", "mode=0755", "tmpfs", at)
+    for name in DEVICES:
+        host = Path("/dev", name)
+        if host.is_dir():
+            (at / name).mkdir()
+        elif host.exists():
+            (at / name).touch()
+        else:
+            continue
+        mount("--bind", host, at / name)
+    (at / "fd").symlink_to("/proc/self/fd")
+    mount("--move", at, "/dev")
+
+
 def furnish(state: Path, trees: list[Path], disk: Path | None) -> None:
     """Mounts everything. `state` holds the generated etc/ and gets the logs; `disk`, if given, all that is stored."""
     mount("--make-rprivate", "/")
     mount("--bind", state / "log", "/var/log")
+    private_dev(state / "dev")
     overlay("/usr", [t / "usr" for t in trees])
     overlay("/etc", [state / "etc"] + [t / "etc" for t in trees])
     # Every source on a disk is bound before /run or /var could hide it.

@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import TextIO
 
-from . import fetch, jail
+from . import fetch, jail, syslog
 from .plan import Options, Plan, system_files
 
 READY_TIMEOUT_S = 30
@@ -77,6 +77,7 @@ def live(plan: Plan, state: Path, trees: list[Path], disk: Path | None, announce
     try:
         jail.furnish(state, trees, disk)
         make_folders(plan)
+        syslog.start(Path("/var/log/syslog"))
         programs = {start(name, argv): name for name, argv in plan.programs.items()}
         wait_ready(plan, programs)
         for command in plan.settle:

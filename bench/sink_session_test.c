@@ -71,13 +71,14 @@ static void test_octet_by_octet(void **state)
 /* Replies that nobody takes stop the session, and it goes on where it stopped. */
 static void test_full_replies(void **state)
 {
-	static char noops[6 * 4096];
+	static const char noop[] = "NOOP\r\n";
+	static char noops[(sizeof noop - 1) * 4096];
 	struct sink_session s;
 	size_t used = 0, taken = 0;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof noops; i += 6)
-		memcpy(noops + i, "NOOP\r\n", 6);
+	for (size_t i = 0; i < sizeof noops; i++)
+		noops[i] = noop[i % (sizeof noop - 1)];
 	sink_session_init(&s, NULL);
 	while (used < sizeof noops) {
 		size_t n = sink_session_push(&s, noops + used, sizeof noops - used);

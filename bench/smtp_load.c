@@ -292,7 +292,8 @@ int main(int argc, char **argv)
 		                              .recipients = "user%d@bench.example",
 		                              .run = "load" } };
 	const struct options options = read_options(&load, argc, argv);
-	struct load_client **clients = tool_alloc(options.connections, sizeof *clients);
+	struct load_client **clients =
+		tool_alloc(options.connections, sizeof clients[0]); /* NOLINT: pointers */
 
 	signal(SIGPIPE, SIG_IGN);
 	tool_raise_descriptor_limit();
@@ -310,7 +311,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < options.connections; i++)
 		clients[i] = load_client_new(&load, i);
 	bool answered = run(&load, clients, options.connections);
-	if (fclose(load.acks) != 0)
+	if (ferror(load.acks) || fclose(load.acks) != 0)
 		tool_die("%s: %s", options.acks, strerror(errno));
 	report(&load, &options, answered);
 	for (unsigned i = 0; i < options.connections; i++)

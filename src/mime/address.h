@@ -32,7 +32,6 @@ struct mime_address_reader {
 	scan in;
 	struct buf *scratch;
 	bool in_group;
-	bool seen_one; /* so that "a, , b" has no empty address in it */
 };
 
 /* Begins to read `body`, an unfolded field body. `scratch` is borrowed: it is cleared for each address and

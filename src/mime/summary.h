@@ -20,20 +20,9 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "mime/address.h"
+#include "mime/content_type.h"
 
 struct mime_summary_parser;
-
-/* Parameters as BODYSTRUCTURE shows them: RFC 2231 continuations joined, an encoded value under its name with
- * "*" in its form charset'language'octets (mime_parameter_decode in mime/content_type.h makes it UTF-8). */
-struct mime_parameter {
-	str name; /* lower case */
-	str value;
-};
-
-struct mime_parameters {
-	const struct mime_parameter *list;
-	size_t count;
-};
 
 struct mime_addresses {
 	const struct mime_address *list;

@@ -1,0 +1,173 @@
+#include "mime/preview.h"
+
+#include "base/utf8.h"
+#include "mime/charset.h"
+
+/* Octets that are decoded at once. The output is never longer than the input and the spaces and the escape
+ * that the decoder held. */
+enum { STEP_OCTETS = 256, DECODED_OCTETS = STEP_OCTETS + 128 };
+
+void mime_preview_begin(struct mime_preview *p, bool is_html, str charset, mime_encoding encoding)
+{
+	memset(p, 0, offsetof(struct mime_preview, octets));
+	p->is_html = is_html;
+	p->encoding = encoding;
+	if (charset.len <= sizeof p->charset) {
+		if (charset.len)
+			memcpy(p->charset, charset.ptr, charset.len);
+		p->charset_len = charset.len;
+	}
+	p->is_wide = mime_charset_is_wide(charset);
+	/* Tags can't be told in UTF-16 before its conversion, and hardly anybody sends it. */
+	p->is_over = p->is_html && p->is_wide;
+	buf_init_fixed(&p->source, p->octets, sizeof p->octets);
+}
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
+
+static void plain_octet(struct mime_preview *p, char c)
+{
+	if (c == '\n') {
+		str line = { p->line, p->line_at };
+		p->is_over = str_eq(line, STR("-- ")) || str_eq(line, STR("-- \r"));
+		p->line_at = 0;
+		p->is_quoted = false;
+		p->space = true;
+		return;
+	}
+	p->is_quoted |= p->line_at == 0 && c == '>';
+	if (p->line_at < sizeof p->line)
+		p->line[p->line_at++] = c;
+	if (is_space(c)) {
+		p->space = true;
+	} else if (!p->is_quoted) {
+		if (p->space && p->source.len)
+			buf_add_char(&p->source, ' ');
+		p->space = false;
+		buf_add_char(&p->source, c);
+	}
+}
+
+static void take_text(struct mime_preview *p, str octets)
+{
+	if (p->is_wide) {
+		for (size_t i = 0; i < octets.len; i++)
+			buf_add_char(&p->source, octets.ptr[i]);
+	} else if (p->is_html) {
+		mime_html_text(&p->html, octets, &p->source);
+	} else {
+		for (size_t i = 0; i < octets.len && !p->is_over; i++)
+			plain_octet(p, octets.ptr[i]);
+	}
+}
+
+static void decode(struct mime_preview *p, str octets)
+{
+	char decoded[DECODED_OCTETS];
+	struct buf out;
+
+	buf_init_fixed(&out, decoded, sizeof decoded);
+	if (p->encoding == MIME_ENCODING_BASE64)
+		mime_base64_decode(&p->base64, octets, &out);
+	else
+		mime_qp_decode(&p->qp, octets, &out);
+	take_text(p, buf_str(&out));
+}
+
+bool mime_preview_push(struct mime_preview *p, str octets)
+{
+	bool identity = p->encoding == MIME_ENCODING_IDENTITY || p->encoding == MIME_ENCODING_UNKNOWN;
+
+	while (octets.len) {
+		size_t left = LIMIT_PREVIEW_LOOK - p->looked;
+		if (left == 0 || p->is_over || p->source.failed != ERR_OK)
+			return false;
+		size_t step = octets.len < STEP_OCTETS ? octets.len : STEP_OCTETS;
+		step = step < left ? step : left;
+		str some = str_slice(octets, 0, step);
+		p->looked += (uint32_t)step;
+		if (identity)
+			take_text(p, some);
+		else
+			decode(p, some);
+		octets = str_from(octets, step);
+	}
+	return true;
+}
+
+/* The code point at the front of valid UTF-8, which is taken. */
+static uint32_t take_char(str *s)
+{
+	unsigned char c = (unsigned char)s->ptr[0];
+	size_t len = c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+	len = len < s->len ? len : s->len;
+	uint32_t n = len == 1 ? c : c & (0x7fu >> len);
+
+	for (size_t i = 1; i < len; i++)
+		n = n << 6 | ((unsigned char)s->ptr[i] & 0x3f);
+	*s = str_from(*s, len);
+	return n;
+}
+
+/* Spaces of every width, and controls. */
+static bool is_blank(uint32_t c)
+{
+	return c <= ' ' || (c >= 0x7f && c <= 0xa0) || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
+	       c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+}
+
+/* What campaigns fill the line with after their first sentence. */
+static bool is_invisible(uint32_t c)
+{
+	return c == 0xad || c == 0x34f || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
+	       (c >= 0x2060 && c <= 0x2064) || c == 0xfeff || c == 0x61c;
+}
+
+/* One line of visible characters. */
+static void squeeze(str text, struct buf *out)
+{
+	char line[LIMIT_PREVIEW];
+	struct buf b;
+	bool space = false;
+
+	buf_init_fixed(&b, line, sizeof line);
+	for (unsigned count = 0; text.len && count < MIME_PREVIEW_CHARACTERS;) {
+		uint32_t c = take_char(&text);
+		if (is_blank(c) || is_invisible(c)) {
+			space |= is_blank(c);
+			continue;
+		}
+		if (space && b.len) {
+			buf_add_char(&b, ' ');
+			count++;
+		}
+		space = false;
+		if (count < MIME_PREVIEW_CHARACTERS)
+			utf8_add(&b, c);
+		count++;
+	}
+	buf_add(out, str_trim_wsp(buf_str(&b)));
+}
+
+void mime_preview_end(struct mime_preview *p, struct buf *out, unsigned *conversions)
+{
+	char converted[4 * LIMIT_PREVIEW_SOURCE], decoded[4 * LIMIT_PREVIEW_SOURCE];
+	struct buf utf8, text;
+	char *source = p->octets;
+
+	if (p->source.len == 0)
+		return;
+	buf_init_fixed(&utf8, converted, sizeof converted);
+	mime_to_utf8((str){ p->charset, p->charset_len }, (str){ source, p->source.len }, &utf8, conversions);
+	str got = buf_str(&utf8);
+	/* A source that is full may end within a character. */
+	while (p->source.failed != ERR_OK && str_ends_nocase(got, STR("\xef\xbf\xbd")))
+		got.len -= 3;
+	if (!p->is_html) {
+		squeeze(got, out);
+		return;
+	}
+	buf_init_fixed(&text, decoded, sizeof decoded);
+	mime_html_entities(got, &text);
+	squeeze(buf_str(&text), out);
+}

@@ -79,7 +79,11 @@
 /* accounts and addresses */
 #define LIMIT_ALIAS_TARGETS 1000u /* of one alias */
 #define LIMIT_ALIAS_DEPTH 10u     /* aliases in a chain; a longer one is a loop */
+#define LIMIT_SUSPENDED_DAYS 5u   /* mail to a suspended account waits at its senders, then it is refused */
 #define LIMIT_PASSWORD 1024u      /* octets */
+
+/* what is changed before the commit */
+#define LIMIT_AMEND_FIELD 1024u /* octets of a field that are held back until its fate is settled */
 
 /* sessions */
 #define LIMIT_TURN_LINES 64u /* command lines of one connection before the others' turn */

@@ -1,0 +1,120 @@
+#include "deliver/amend.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+#define US "mail.shop.example"
+#define AR "Authentication-Results: "
+
+static const struct {
+	const char *in, *want;
+	uint32_t received;
+} cases[] = {
+	{ "Subject: x\r\n\r\nbody\r\n", "Subject: x\r\n\r\nbody\r\n", 0 },
+	{ "", "", 0 },
+	{ "\r\n", "\r\n", 0 },
+	{ "no header at all\r\n", "no header at all\r\n", 0 },
+	/* Return-Path on top */
+	{ "Return-Path: <a@b>\r\nSubject: x\r\n\r\n", "Subject: x\r\n\r\n", 0 },
+	{ "return-path : <a@b>\r\n\t(folded)\r\nSubject: x\r\n\r\n", "Subject: x\r\n\r\n", 0 },
+	{ "Return-Path: <a@b>\r\nReturn-Path: <c@d>\r\nA: x\r\n\r\n", "A: x\r\n\r\n", 0 },
+	{ "Return-Path: <a@b>\r\n\r\nReturn-Path: body\r\n", "\r\nReturn-Path: body\r\n", 0 },
+	{ "Return-Path: <a@b>\r\n", "", 0 },
+	{ "A: x\r\nReturn-Path: <a@b>\r\n\r\n", "A: x\r\nReturn-Path: <a@b>\r\n\r\n", 0 },
+	{ "Return-Pathos: x\r\n\r\n", "Return-Pathos: x\r\n\r\n", 0 },
+	{ "Return-Path\r\nA: x\r\n\r\n", "Return-Path\r\nA: x\r\n\r\n", 0 },
+	{ "Return-Path x: y\r\n\r\n", "Return-Path x: y\r\n\r\n", 0 },
+	/* Authentication-Results under our own name */
+	{ AR US "; spf=pass\r\nA: x\r\n\r\n", "A: x\r\n\r\n", 0 },
+	{ "A: x\r\n" AR US "; spf=pass\r\n\tx\r\nB: y\r\n\r\n", "A: x\r\nB: y\r\n\r\n", 0 },
+	{ "A: x\r\nauthentication-RESULTS:Mail.SHOP.example;none\r\n\r\n", "A: x\r\n\r\n", 0 },
+	{ AR US " 1; none\r\n\r\n", "\r\n", 0 },
+	{ AR US "\r\n\r\n", "\r\n", 0 },
+	{ AR US "(c); none\r\n\r\n", "\r\n", 0 },
+	{ AR "\r\n " US ";\r\n none\r\n\r\n", "\r\n", 0 },
+	{ AR "(a (b) \\) ;\r\n c) " US "; none\r\n\r\n", "\r\n", 0 },
+	{ AR "\"mail.sh\\op.example\"; none\r\n\r\n", "\r\n", 0 },
+	{ AR "mail.shop.exampl; none\r\n\r\n", AR "mail.shop.exampl; none\r\n\r\n", 0 },
+	{ AR US ".evil; none\r\n\r\n", AR US ".evil; none\r\n\r\n", 0 },
+	{ AR "other.example; " US "\r\n\r\n", AR "other.example; " US "\r\n\r\n", 0 },
+	{ AR "(" US "); none\r\n\r\n", AR "(" US "); none\r\n\r\n", 0 },
+	{ AR "\r\n\r\n" US, AR "\r\n\r\n" US, 0 },
+	{ AR "\r\nB: y\r\n\r\n", AR "\r\nB: y\r\n\r\n", 0 },
+	{ AR "\"\"; none\r\n\r\n", AR "\"\"; none\r\n\r\n", 0 },
+	{ "A: x\r\n\r\n" AR US "; none\r\n", "A: x\r\n\r\n" AR US "; none\r\n", 0 },
+	{ "Authentication-Results-2: " US "\r\n\r\n", "Authentication-Results-2: " US "\r\n\r\n", 0 },
+	{ AR "x; a\r\n" AR US "; b\r\n" AR US "; c\r\nA: x\r\n\r\n", AR "x; a\r\nA: x\r\n\r\n", 0 },
+	/* Received */
+	{ "Received: a\r\n by b\r\nreceived : c\r\nReceivedx: d\r\n\r\nReceived: e\r\n",
+	  "Received: a\r\n by b\r\nreceived : c\r\nReceivedx: d\r\n\r\nReceived: e\r\n", 2 },
+};
+
+/* Runs `in` through in chunks of `size` and compares. */
+static void expect(str in, size_t size, str want, uint32_t received)
+{
+	static char out[8192];
+	struct amend a;
+	size_t len = 0;
+	str run;
+
+	amend_init(&a, STR(US));
+	for (size_t at = 0; at < in.len; at += size) {
+		str chunk = str_slice(in, at, at + size < in.len ? at + size : in.len);
+
+		while (amend_next(&a, &chunk, &run)) {
+			assert_true(run.len > 0 && len + run.len <= sizeof out);
+			memcpy(out + len, run.ptr, run.len);
+			len += run.len;
+		}
+		assert_int_equal(chunk.len, 0);
+	}
+	run = amend_finish(&a);
+	memcpy(out + len, run.ptr, run.len);
+	assert_true(str_eq((str){ out, len + run.len }, want));
+	assert_int_equal(amend_received(&a), received);
+}
+
+static void test_changes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		str in = str_of(cases[i].in);
+
+		for (size_t size = 1; size <= in.len + 1; size++) {
+			print_message("%s in chunks of %zu\n", cases[i].in, size);
+			expect(in, size, str_of(cases[i].want), cases[i].received);
+		}
+	}
+}
+
+/* A name hidden behind `filler` octets of comment. */
+static void expect_hidden(size_t filler, bool kept)
+{
+	static char message[4096];
+	size_t len = (size_t)snprintf(message, sizeof message, AR "(");
+
+	memset(message + len, 'x', filler);
+	len += filler;
+	len += (size_t)snprintf(message + len, sizeof message - len, ") other.example; none\r\n\r\n");
+	for (size_t size = 1; size < 2000; size += 333)
+		expect((str){ message, len }, size, kept ? (str){ message, len } : STR("\r\n"), 0);
+}
+
+static void test_field_limit(void **state)
+{
+	size_t around = sizeof(AR "() other.example") - 1; /* the name is settled by the octet after it */
+
+	(void)state;
+	expect_hidden(LIMIT_AMEND_FIELD - around - 1, true);
+	expect_hidden(LIMIT_AMEND_FIELD - around, false);
+	expect_hidden(LIMIT_AMEND_FIELD, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_changes),
+		                            cmocka_unit_test(test_field_limit) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

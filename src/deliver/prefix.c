@@ -1,0 +1,55 @@
+#include "deliver/prefix.h"
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "deliver/address.h"
+
+static_assert(2 * LIMIT_PATH + 64 <= LIMIT_PREFIX, "a prefix holds the longest paths");
+
+void prefix_add(struct buf *out, str reverse_path, str delivered_to)
+{
+	buf_add(out, STR("Return-Path: <"));
+	buf_add(out, reverse_path);
+	buf_add(out, STR(">\r\nDelivered-To: "));
+	address_add(out, delivered_to);
+	buf_add(out, CRLF);
+}
+
+/* Nothing that could end the field's word, open a comment or break the line. */
+static bool can_stand_alone(str hello)
+{
+	for (size_t i = 0; i < hello.len; i++) {
+		char c = ascii_lower(hello.ptr[i]);
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9') && (c == 0 || !strchr(".-_:[]", c)))
+			return false;
+	}
+	return hello.len > 0;
+}
+
+/* Received: from HELLO ([192.0.2.1]) by US (postrider) with ESMTP id ID for <PATH>; DATE */
+void trace_add(struct buf *out, const struct trace *trace)
+{
+	buf_add(out, STR("Received: from "));
+	if (can_stand_alone(trace->hello)) {
+		buf_add(out, trace->hello);
+	} else {
+		buf_add_char(out, '[');
+		ip_format_literal(out, trace->peer);
+		buf_add_char(out, ']');
+	}
+	buf_add(out, STR(" (["));
+	ip_format_literal(out, trace->peer);
+	buf_add(out, STR("])\r\n\tby "));
+	buf_add(out, trace->hostname);
+	buf_add(out, trace->esmtp ? STR(" (postrider) with ESMTP id ") : STR(" (postrider) with SMTP id "));
+	buf_add(out, trace->id);
+	if (trace->for_path.len > 0) {
+		buf_add(out, STR("\r\n\tfor <"));
+		buf_add(out, trace->for_path);
+		buf_add_char(out, '>');
+	}
+	buf_add(out, STR(";\r\n\t"));
+	clock_add_rfc5322(out, trace->time_ms);
+	buf_add(out, CRLF);
+}

@@ -1,0 +1,92 @@
+#include "smtp/command_line.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <cmocka.h>
+
+static const struct {
+	str line;
+	const char *verb, *argument; /* verb NULL: refused at `at` */
+	uint32_t at;
+} lines[] = {
+	{ STR_INIT("EHLO far.example"), "EHLO", "far.example", 0 },
+	{ STR_INIT("ehlo  far.example  "), "ehlo", "far.example", 0 },
+	{ STR_INIT("QUIT"), "QUIT", "", 0 },
+	{ STR_INIT("QUIT \t"), "QUIT", "", 0 },
+	{ STR_INIT("MAIL FROM:<a@b> SIZE=1"), "MAIL", "FROM:<a@b> SIZE=1", 0 },
+	{ STR_INIT(""), "", "", 0 },
+	{ STR_INIT("\xff"), "\xff", "", 0 },
+	{ STR_INIT("NOOP\r"), NULL, NULL, 4 },
+	{ STR_INIT("NOOP\nQUIT"), NULL, NULL, 4 },
+	{ STR_INIT("\0NOOP"), NULL, NULL, 0 },
+	{ STR_INIT("NOOP a\0"), NULL, NULL, 6 },
+};
+
+static void test_lines(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
+		struct smtp_command_line got = { .verb = STR("untouched") };
+		err e = smtp_command_line_parse(lines[i].line, &got);
+
+		print_message("%s\n", lines[i].line.ptr);
+		assert_int_equal(e.code, lines[i].verb ? ERR_OK : ERR_SYNTAX);
+		assert_int_equal(e.at, lines[i].at);
+		assert_true(str_eq(got.verb, lines[i].verb ? str_of(lines[i].verb) : STR("untouched")));
+		if (lines[i].verb)
+			assert_true(str_eq(got.argument, str_of(lines[i].argument)));
+	}
+}
+
+static const struct {
+	const char *in;
+	err_code mail, rcpt;
+	uint64_t size;
+} parameters[] = {
+	{ "", ERR_OK, ERR_OK, 0 },
+	{ " SIZE=1000", ERR_OK, ERR_MISSING, 1000 },
+	{ " size=0", ERR_OK, ERR_MISSING, 0 },
+	{ " BODY=8BITMIME SIZE=5", ERR_OK, ERR_MISSING, 5 },
+	{ "  body=7bit", ERR_OK, ERR_MISSING, 0 },
+	{ " SIZE=18446744073709551615", ERR_OK, ERR_MISSING, UINT64_MAX },
+	{ " SIZE=99999999999999999999", ERR_OK, ERR_MISSING, UINT64_MAX },
+	{ " SIZE=100000000000000000000", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " SIZE", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " SIZE=", ERR_SYNTAX, ERR_SYNTAX, 0 },
+	{ " SIZE=-1", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " SIZE=1k", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " SIZE=1 SIZE=1", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " BODY=7BIT BODY=7BIT", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " BODY=BINARYMIME", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " BODY", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " SMTPUTF8", ERR_MISSING, ERR_MISSING, 0 },
+	{ " NOTIFY=NEVER", ERR_MISSING, ERR_MISSING, 0 },
+	{ "SIZE=1", ERR_SYNTAX, ERR_SYNTAX, 0 },
+	{ " =1", ERR_SYNTAX, ERR_SYNTAX, 0 },
+	{ " -A=1", ERR_SYNTAX, ERR_SYNTAX, 0 },
+	{ " SIZE=1=2", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " SIZE=1\t", ERR_SYNTAX, ERR_MISSING, 0 },
+	{ " X=\x7f", ERR_SYNTAX, ERR_SYNTAX, 0 },
+	{ " ", ERR_SYNTAX, ERR_SYNTAX, 0 },
+};
+
+static void test_parameters(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
+		struct smtp_mail_parameters got = { .size = 77 };
+		scan mail = { str_of(parameters[i].in), 0 }, rcpt = mail;
+
+		print_message("'%s'\n", parameters[i].in);
+		assert_int_equal(smtp_mail_parameters_parse(&mail, &got).code, parameters[i].mail);
+		assert_int_equal(got.size, parameters[i].mail == ERR_OK ? parameters[i].size : 77);
+		assert_int_equal(smtp_rcpt_parameters_parse(&rcpt).code, parameters[i].rcpt);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_parameters) };
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

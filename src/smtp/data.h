@@ -1,0 +1,43 @@
+/* smtp/data.h: the octets after DATA: where they end, and the content in them (RFC 5321 §4.5.2).
+ *
+ * Strict, since two servers that disagree about the end of a message let a stranger smuggle one in: only CRLF
+ * "." CRLF ends it. A CR or LF outside a CRLF, a NUL, or a line over LIMIT_MESSAGE_LINE makes the message one
+ * to refuse; it is read to its real end all the same, so that nothing of it is taken for a command.
+ *
+ * A push filter: chunks in, runs of content out, which point into the chunk: lines with their CRLF, without
+ * the dots that the client doubled. How the octets are cut changes nothing. Pure; one thread at a time.
+ */
+#ifndef SMTP_DATA_H
+#define SMTP_DATA_H
+
+#include "base/str.h"
+
+enum smtp_data_fault {
+	SMTP_DATA_CLEAN,
+	SMTP_DATA_BARE_CR,
+	SMTP_DATA_BARE_LF,
+	SMTP_DATA_NUL,
+	SMTP_DATA_LONG_LINE,
+};
+
+/* Private to data.c but for `fault`. All zero is before the first octet. */
+struct smtp_data {
+	enum smtp_data_state {
+		SMTP_DATA_LINE_START,
+		SMTP_DATA_IN_LINE,
+		SMTP_DATA_AFTER_CR, /* within a line */
+		SMTP_DATA_DOT,      /* at the beginning of a line; the dot is not content so far */
+		SMTP_DATA_DOT_CR,   /* and neither is this CR */
+		SMTP_DATA_ENDED,
+	} state;
+	enum smtp_data_fault fault; /* the first one */
+	size_t line_len;
+};
+
+/* Takes from the front of *in and gives the next run of content, not empty. False when *in is used up or the
+ * end has come: then smtp_data_ended and *in is what follows. With a fault the runs mean nothing. */
+bool smtp_data_next(struct smtp_data *d, str *in, str *run);
+
+bool smtp_data_ended(const struct smtp_data *d);
+
+#endif

@@ -90,10 +90,12 @@
 #define LIMIT_COMMAND_ARENA (256u * LIMIT_KB)   /* octets: one command and its reply */
 #define LIMIT_TRANSACTION_ARENA (4u * LIMIT_MB) /* octets: one SMTP transaction's envelope and intent */
 #define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */
+#define LIMIT_SMTP_REPLY 512u         /* octets of one reply line with CRLF; RFC 5321 §4.5.3.1.5 */
 #define LIMIT_POP3_COMMAND_LINE 1024u /* octets with CRLF; RFC 2449 §4 says 255 */
 #define LIMIT_MESSAGE_LINE LIMIT_MB   /* octets of one line of a message; real mail has far over 1,000 */
 #define LIMIT_SMTP_ERRORS 20u         /* 5xx replies to commands before 421 */
 #define LIMIT_RECEIVED_FIELDS 100u    /* RFC 5321 §6.3 */
+#define LIMIT_SUMMARY_ARENA (128u * LIMIT_KB)  /* octets a summary may need while it is made */
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
 
 /* flight slots */

@@ -8,7 +8,7 @@ enum { PARTS_MAX = 32, RETRY_MS = 100 };
 
 static bool takes_output(const struct conn *c) { return !c->closing && !c->ended; }
 
-#define CLOSED_ERR ((err){ ERR_CLOSED, 0, "connection is closing" })
+static const err closing_err = { ERR_CLOSED, 0, "connection is closing" };
 
 static err queued(struct conn *c, err e)
 {
@@ -19,21 +19,21 @@ static err queued(struct conn *c, err e)
 err conn_write(struct conn *conn, str octets)
 {
 	if (!takes_output(conn))
-		return CLOSED_ERR;
+		return closing_err;
 	return queued(conn, output_add(&conn->out, conn->loop, octets));
 }
 
 err conn_write_dot_stuffed(struct conn *conn, str octets)
 {
 	if (!takes_output(conn))
-		return CLOSED_ERR;
+		return closing_err;
 	return queued(conn, output_add_dot_stuffed(&conn->out, conn->loop, octets));
 }
 
 err conn_write_dot_end(struct conn *conn)
 {
 	if (!takes_output(conn))
-		return CLOSED_ERR;
+		return closing_err;
 	return queued(conn, output_add_dot_end(&conn->out, conn->loop));
 }
 
@@ -42,7 +42,7 @@ err conn_write_range(struct conn *conn, const struct conn_range *range)
 	if (!takes_output(conn)) {
 		if (range->release)
 			range->release(range->owner);
-		return CLOSED_ERR;
+		return closing_err;
 	}
 	return queued(conn, output_add_range(&conn->out, range));
 }

@@ -5,22 +5,12 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
-#include "base/hash.h"
+#include "session/toy_client.h"
 #include "session/toy_server.h"
 
 static const struct connection_limits plenty = { 20000, 20000, 20000 };
@@ -29,100 +19,6 @@ static void start(struct toy_server *toy, unsigned loops)
 {
 	*toy = (struct toy_server){ .content_fd = -1 };
 	toy_server_start(toy, loops, plenty, NULL);
-}
-
-/* --- a blocking client --- */
-
-struct client {
-	int fd;
-	char in[1 << 16];
-	size_t from, len;
-};
-
-static int dial(uint16_t port)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_port = htons(port) };
-	struct timeval limit = { 20, 0 };
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
-
-	sa.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	if (fd < 0)
-		return -1;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	assert_int_equal(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
-	return fd;
-}
-
-static void give(struct client *c, str octets)
-{
-	while (octets.len) {
-		ssize_t n = send(c->fd, octets.ptr, octets.len, MSG_NOSIGNAL);
-		assert_true(n > 0);
-		octets = str_from(octets, (size_t)n);
-	}
-}
-
-/* One octet; -1 at the end, -2 after a reset. */
-static int octet(struct client *c)
-{
-	if (c->from == c->len) {
-		ssize_t n = recv(c->fd, c->in, sizeof c->in, 0);
-		if (n <= 0)
-			return n == 0 ? -1 : -2;
-		c->from = 0;
-		c->len = (size_t)n;
-	}
-	return (unsigned char)c->in[c->from++];
-}
-
-/* A line without its CRLF, into a static buffer. */
-static str take(struct client *c)
-{
-	static char text[4096];
-	size_t len = 0;
-	int o;
-
-	while ((o = octet(c)) >= 0 && len < sizeof text) {
-		text[len++] = (char)o;
-		if (len >= 2 && text[len - 2] == '\r' && text[len - 1] == '\n')
-			return (str){ text, len - 2 };
-	}
-	return o == -1 ? STR("<end>") : STR("<reset>");
-}
-
-static void expect(struct client *c, const char *want)
-{
-	str got = take(c);
-	if (!str_eq(got, str_of(want)))
-		print_error("want \"%s\", got \"" STR_FMT "\"\n", want, STR_ARG(got));
-	assert_true(str_eq(got, str_of(want)));
-}
-
-static struct client *greet(uint16_t port)
-{
-	struct client *c = calloc(1, sizeof *c);
-
-	assert_non_null(c);
-	c->fd = dial(port);
-	assert_true(c->fd >= 0);
-	expect(c, "hello");
-	return c;
-}
-
-static void hang_up(struct client *c)
-{
-	close(c->fd);
-	free(c);
-}
-
-static void wait_for(_Atomic uint32_t *counter, uint32_t want)
-{
-	for (int i = 0; i < 2000 && *counter != want; i++) {
-		struct timespec ms = { 0, 5000000 };
-		nanosleep(&ms, NULL);
-	}
-	assert_int_equal(*counter, want);
 }
 
 /* --- dialogues: the same by lines, by octets, all at once --- */
@@ -249,12 +145,194 @@ static void test_pipelined(void **state)
 	toy_server_stop(&toy, 1000);
 }
 
+/* --- waiting, ends --- */
+
+/* The peer goes away at each state; every session is closed once and every wait ends once. */
+static void test_aborts(void **state)
+{
+	static const char *const states[] = {
+		"",
+		"ECHO",
+		"ECHO a\r",
+		"WAIT 50 x\r\n",
+		"WAIT 50 x\r\nECHO y\r\nEC",
+		"DATA\r\n",
+		"DATA\r\n.",
+		"DATA\r\na\r\n.\r",
+		"BIG 10000000\r\n",
+		"WAIT 50 x\r\nBIG 100000\r\n",
+	};
+	enum { STATES = sizeof states / sizeof states[0], ROUNDS = 20 };
+	struct toy_server toy;
+	uint32_t waits = 0;
+
+	(void)state;
+	start(&toy, 2);
+	for (uint32_t i = 0; i < STATES * ROUNDS; i++) {
+		struct client *c = greet(toy.port);
+		const char *text = states[i % STATES];
+		struct linger reset = { 1, 0 };
+		give_z(c, text);
+		pause_ms(i % 3 * 2);
+		/* Every other one with a reset, which the server sees at once. */
+		if (i / STATES % 2)
+			setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		waits += strncmp(text, "WAIT", 4) == 0;
+		hang_up(c);
+	}
+	wait_for(&toy.closed, STATES * ROUNDS);
+	toy_server_stop(&toy, 1000);
+	assert_int_equal(toy.opened, STATES * ROUNDS);
+	assert_int_equal(toy.closed, STATES * ROUNDS);
+	print_message("%u waits, %u abandoned\n", waits, (unsigned)toy.abandoned);
+	assert_in_range(toy.abandoned, 1, waits);
+}
+
+static void test_abort_by_session(void **state)
+{
+	struct toy_server toy;
+
+	(void)state;
+	start(&toy, 1);
+	struct client *c = greet(toy.port);
+	give_z(c, "ECHO lost\r\nABORT\r\nECHO never\r\n");
+	int end = octet(c);
+	assert_true(end == -1 || end == -2);
+	hang_up(c);
+	wait_for(&toy.closed, 1);
+	toy_server_stop(&toy, 1000);
+}
+
+/* What came before the peer's FIN is answered. */
+static void test_half_close(void **state)
+{
+	struct toy_server toy;
+
+	(void)state;
+	start(&toy, 1);
+	struct client *c = greet(toy.port);
+	give_z(c, "ECHO one\r\nWAIT 20 two\r\nECHO three\r\nECHO unfinished");
+	shutdown(c->fd, SHUT_WR);
+	expect(c, "one");
+	expect(c, "two");
+	expect(c, "three");
+	expect(c, "<end>");
+	hang_up(c);
+	toy_server_stop(&toy, 1000);
+}
+
+/* The last reply arrives although the client still sends: no reset overtakes it. */
+static void test_close_over_input(void **state)
+{
+	static char flood[1 << 20];
+	struct toy_server toy;
+
+	(void)state;
+	start(&toy, 1);
+	memset(flood, 'z', sizeof flood);
+	for (int i = 0; i < 50; i++) {
+		struct client *c = greet(toy.port);
+		give_z(c, "QUIT\r\n");
+		for (int k = 0; k < 3; k++)
+			send(c->fd, flood, sizeof flood / 4, MSG_NOSIGNAL | MSG_DONTWAIT);
+		expect(c, "bye");
+		hang_up(c);
+	}
+	wait_for(&toy.closed, 50);
+	toy_server_stop(&toy, 1000);
+}
+
+static void test_timeout(void **state)
+{
+	struct toy_server toy = { .timeout_ms = 300 };
+
+	(void)state;
+	toy_server_start(&toy, 1, plenty, NULL);
+	struct client *idle = greet(toy.port), *waiting = greet(toy.port), *busy = greet(toy.port);
+	give_z(waiting, "WAIT 900 done\r\n");
+	for (int i = 0; i < 6; i++) {
+		pause_ms(100);
+		give_z(busy, "ECHO a\r\n");
+		expect(busy, "a");
+	}
+	expect(idle, "421 idle");
+	expect(idle, "<end>");
+	expect(waiting, "done"); /* who waits for the server is not idle */
+	expect(waiting, "421 idle");
+	expect(busy, "421 idle");
+	hang_up(idle);
+	hang_up(waiting);
+	hang_up(busy);
+	toy_server_stop(&toy, 1000);
+}
+
+/* --- shutdown --- */
+
+static void *stop_in_background(void *toy)
+{
+	toy_server_stop(toy, 2000);
+	return NULL;
+}
+
+static void test_shutdown(void **state)
+{
+	struct toy_server toy;
+	pthread_t thread;
+
+	(void)state;
+	start(&toy, 2);
+	struct client *idle = greet(toy.port), *waiting = greet(toy.port), *inside = greet(toy.port),
+		      *half = greet(toy.port);
+	give_z(waiting, "WAIT 300 done\r\nECHO not any more\r\n");
+	give_z(inside, "DATA\r\nabc\r\n");
+	expect(inside, "354");
+	give_z(half, "ECH");
+	pause_ms(50);
+	assert_int_equal(pthread_create(&thread, NULL, stop_in_background, &toy), 0);
+	expect(idle, "421 stopping");
+	expect(idle, "<end>");
+	expect(half, "421 stopping");
+	give_z(inside, ".\r\n");
+	assert_true(str_starts(take(inside), STR("250 8 ")));
+	expect(inside, "421 stopping");
+	expect(waiting, "done");
+	expect(waiting, "421 stopping");
+	hang_up(idle);
+	hang_up(waiting);
+	hang_up(inside);
+	hang_up(half);
+	pthread_join(thread, NULL);
+	assert_int_equal(toy.closed, 4);
+}
+
+/* Who stays inside DATA is cut off when patience ends, and so is one that does not read. */
+static void test_shutdown_patience(void **state)
+{
+	struct toy_server toy;
+
+	(void)state;
+	start(&toy, 2);
+	struct client *inside = greet(toy.port), *deaf = greet(toy.port);
+	give_z(inside, "DATA\r\n");
+	give_z(deaf, "BIG 30000000\r\n");
+	expect(inside, "354");
+	pause_ms(50);
+	int64_t begin = clock_tick_ms();
+	toy_server_stop(&toy, 400);
+	assert_in_range(clock_tick_ms() - begin, 300, 1500);
+	assert_int_equal(toy.closed, 2);
+	hang_up(inside);
+	hang_up(deaf);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialogue),
-		cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_dialogue),         cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_pipelined),        cmocka_unit_test(test_aborts),
+		cmocka_unit_test(test_abort_by_session), cmocka_unit_test(test_half_close),
+		cmocka_unit_test(test_close_over_input), cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_shutdown),         cmocka_unit_test(test_shutdown_patience),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

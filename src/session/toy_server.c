@@ -178,6 +178,20 @@ static enum next cmd_big(struct session *s, str args)
 	return NEXT_COMMAND;
 }
 
+static void say_uid(struct session *s)
+{
+	char text[16];
+	struct buf b;
+	uint32_t uid;
+
+	buf_init_fixed(&b, text, sizeof text);
+	if (conn_peer_uid(s->conn, &uid))
+		buf_add_u64(&b, uid);
+	else
+		buf_add(&b, STR("none"));
+	say(s, buf_str(&b));
+}
+
 static enum next line(struct session *s, str in)
 {
 	str args = in;
@@ -196,6 +210,8 @@ static enum next line(struct session *s, str in)
 	} else if (str_eq(verb, STR("QUIT"))) {
 		say(s, STR("bye"));
 		return NEXT_CLOSE;
+	} else if (str_eq(verb, STR("UID"))) {
+		say_uid(s);
 	} else if (str_eq(verb, STR("ABORT"))) {
 		conn_abort(s->conn);
 	} else {

@@ -5,7 +5,8 @@
  *   DATA             "354", then octets up to CRLF "." CRLF: "250 size crc32c"
  *   FILE from size   a range, plain                STUFF from size   "+", the range dot-stuffed, end line
  *   BIG size         a line of that many x         QUIT           "bye", close
- *   ABORT            close at once                 anything else  "500 line"
+ *   ABORT            close at once                 UID            the peer's user, or "none"
+ *   anything else    "500 line"
  */
 #ifndef SESSION_TOY_SERVER_H
 #define SESSION_TOY_SERVER_H
@@ -20,7 +21,6 @@ struct toy_server {
 	int listener;
 	uint16_t port;
 	int content_fd; /* what FILE and STUFF send from */
-	bool cold;      /* ask for reads by workers: the descriptor has no page cache */
 	int64_t timeout_ms;
 	_Atomic uint32_t opened, closed, abandoned, released;
 };

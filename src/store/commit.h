@@ -121,8 +121,9 @@ struct commit {
 	struct commit *next; /* private */
 	struct loop *loop;   /* where done runs; NULL: on the committer's own thread, then it must be quick */
 	void (*done)(struct commit *commit);
-	struct arena
-		*arena; /* for error sentences; may be NULL. The committer uses it between submit and done */
+	void *user; /* the caller's; store_commit_wait uses it */
+	/* For error sentences; may be NULL. The committer uses it between submit and done. */
+	struct arena *arena;
 	struct commit_op *ops;
 	size_t op_count;
 	bool urgent; /* mail being accepted: goes before the others */

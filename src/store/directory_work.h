@@ -1,0 +1,39 @@
+/* store/directory_work.h: the committer's own copy of the directory, changed row by row and published as a
+ * snapshot. Private to store/. */
+#ifndef STORE_DIRECTORY_WORK_H
+#define STORE_DIRECTORY_WORK_H
+
+#include "store/database.h"
+#include "store/directory.h"
+#include "store/intent.h"
+
+struct directory_work;
+
+err directory_work_new(struct directory_work **out) MUST_USE;
+void directory_work_free(struct directory_work *work);
+
+/* Fills an empty one from the rows, usage included. */
+err directory_work_load(struct directory_work *work, struct database *db) MUST_USE;
+
+/* Becomes what `published` is: undoes rows applied since. */
+err directory_work_revert(struct directory_work *work, const struct directory *published) MUST_USE;
+
+/* Puts one row into effect. Rows that are there already are replaced; absent ones that go are passed over. */
+err directory_work_apply(struct directory_work *work, const struct directory_row *row) MUST_USE;
+
+const struct domain *directory_work_domain(const struct directory_work *work, str name);
+const struct account *directory_work_account(const struct directory_work *work, str address);
+const struct account *directory_work_account_by_id(const struct directory_work *work, uint64_t account_id);
+const struct alias *directory_work_alias(const struct directory_work *work, str address);
+const struct alias *const *directory_work_aliases(const struct directory_work *work, size_t *count);
+
+/* How many accounts and aliases are in the domain `name`. */
+size_t directory_work_in_domain(const struct directory_work *work, str name);
+
+/* An immutable snapshot of it, with one reference. ERR_NOSPACE. */
+err directory_work_publish(const struct directory_work *work, struct directory **out) MUST_USE;
+
+/* The part of an address behind its last "@". */
+str address_domain(str address);
+
+#endif

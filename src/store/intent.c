@@ -1,0 +1,128 @@
+#include "store/intent.h"
+
+#include "base/bytes.h"
+#include "base/limits.h"
+
+enum { FORMAT_MESSAGE = 1 };
+
+static const err damaged = { ERR_CORRUPT, 0, "the intent of a record is damaged" };
+
+void intent_add_message(struct buf *out, const struct intent_message *m)
+{
+	buf_add_varint(out, FORMAT_MESSAGE);
+	buf_add_counted(out, m->id);
+	buf_add_counted(out, m->reverse_path);
+	buf_add_varint(out, (uint64_t)m->received_ms);
+	buf_add_varint(out, m->target_count);
+}
+
+void intent_add_target(struct buf *out, size_t start, struct intent_target *t)
+{
+	buf_add_varint(out, t->account_id);
+	buf_add_varint(out, t->mailbox_id);
+	buf_add_varint(out, t->uid);
+	buf_add_varint(out, t->modseq);
+	buf_add_varint(out, t->flags);
+	buf_add_varint(out, t->prefix.len);
+	t->prefix_at = (uint32_t)(out->len - start);
+	buf_add(out, t->prefix);
+}
+
+err intent_parse_message(str *in, struct intent_message *out)
+{
+	struct intent_message m;
+	uint64_t format, received, count;
+	str rest = *in;
+
+	if (!bytes_varint(&rest, &format) || format != FORMAT_MESSAGE || !bytes_counted(&rest, &m.id) ||
+	    !bytes_counted(&rest, &m.reverse_path) || !bytes_varint(&rest, &received) ||
+	    !bytes_varint(&rest, &count) || count > LIMIT_TARGETS)
+		return damaged;
+	m.received_ms = (int64_t)received;
+	m.target_count = (size_t)count;
+	*out = m;
+	*in = rest;
+	return OK;
+}
+
+err intent_next_target(str intent, str *in, struct intent_target *out)
+{
+	struct intent_target t;
+	uint64_t uid;
+	str rest = *in;
+
+	if (!bytes_varint(&rest, &t.account_id) || !bytes_varint(&rest, &t.mailbox_id) ||
+	    !bytes_varint(&rest, &uid) || uid == 0 || uid > UINT32_MAX || !bytes_varint(&rest, &t.modseq) ||
+	    !bytes_varint(&rest, &t.flags) || !bytes_counted(&rest, &t.prefix) || t.prefix.len > LIMIT_PREFIX)
+		return damaged;
+	t.uid = (uint32_t)uid;
+	t.prefix_at = (uint32_t)(intent.len - rest.len - t.prefix.len);
+	*out = t;
+	*in = rest;
+	return OK;
+}
+
+void intent_add_row(struct buf *out, const struct directory_row *row)
+{
+	buf_add_varint(out, row->kind);
+	buf_add_varint(out, row->account_id);
+	buf_add_varint(out, row->mailbox_id);
+	buf_add_varint(out, row->uidvalidity);
+	buf_add_counted(out, row->name);
+	buf_add_counted(out, row->display_name);
+	buf_add_counted(out, row->password);
+	buf_add_varint(out, row->quota_octets);
+	buf_add_varint(out, row->suspended);
+	buf_add_varint(out, (uint64_t)row->suspended_ms);
+	buf_add_varint(out, (uint64_t)row->created_ms);
+	buf_add_varint(out, row->target_count);
+	for (size_t i = 0; i < row->target_count; i++)
+		buf_add_counted(out, row->targets[i]);
+}
+
+static err next_targets(struct arena *arena, str *in, struct directory_row *row)
+{
+	uint64_t count;
+
+	if (!bytes_varint(in, &count) || count > LIMIT_ALIAS_TARGETS)
+		return damaged;
+	str *targets = arena_new(arena, str, count);
+	if (!targets)
+		return ERR_NO_MEMORY;
+	for (uint64_t i = 0; i < count; i++)
+		if (!bytes_counted(in, &targets[i]))
+			return damaged;
+	row->targets = targets;
+	row->target_count = (size_t)count;
+	return OK;
+}
+
+err intent_next_row(struct arena *arena, str *in, struct directory_row *out, bool *found)
+{
+	struct directory_row row = { 0 };
+	uint64_t kind, uidvalidity, suspended, suspended_ms, created_ms;
+	str rest = *in;
+
+	if (rest.len == 0) {
+		*found = false;
+		return OK;
+	}
+	if (!bytes_varint(&rest, &kind) || kind < ROW_DOMAIN || kind > ROW_MAILBOX ||
+	    !bytes_varint(&rest, &row.account_id) || !bytes_varint(&rest, &row.mailbox_id) ||
+	    !bytes_varint(&rest, &uidvalidity) || uidvalidity > UINT32_MAX ||
+	    !bytes_counted(&rest, &row.name) || !bytes_counted(&rest, &row.display_name) ||
+	    !bytes_counted(&rest, &row.password) || !bytes_varint(&rest, &row.quota_octets) ||
+	    !bytes_varint(&rest, &suspended) || suspended > 1 || !bytes_varint(&rest, &suspended_ms) ||
+	    !bytes_varint(&rest, &created_ms))
+		return damaged;
+	row.kind = (enum directory_row_kind)kind;
+	row.uidvalidity = (uint32_t)uidvalidity;
+	row.suspended = suspended != 0;
+	row.suspended_ms = (int64_t)suspended_ms;
+	row.created_ms = (int64_t)created_ms;
+	TRY(next_targets(arena, &rest, &row));
+	*out = row;
+	*in = rest;
+	*found = true;
+	return OK;
+}

@@ -1,0 +1,70 @@
+/* store/intent.h: what a commit meant to do, as it stands in its record: enough to do it again. Pure.
+ *
+ * A message's intent: its id, reverse-path, time, and each mailbox row with UID, flags and prefix. The prefix
+ * of a row is read from here (the row holds its place), so that rows stay small. A directory record's intent:
+ * the rows that a change made or removed, whole. Numbers are LEB128, texts are counted. A format number
+ * stands in front; every format stays readable.
+ */
+#ifndef STORE_INTENT_H
+#define STORE_INTENT_H
+
+#include "base/buf.h"
+
+struct intent_target {
+	uint64_t account_id, mailbox_id, modseq, flags;
+	uint32_t uid;
+	str prefix;
+	uint32_t prefix_at; /* of the prefix's first octet, counted from the first octet of the intent */
+};
+
+struct intent_message {
+	str id, reverse_path;
+	int64_t received_ms;
+	size_t target_count;
+};
+
+/* Writes the front of a message's intent; then one intent_add_target for each of `target_count`. */
+void intent_add_message(struct buf *out, const struct intent_message *m);
+
+/* Sets t->prefix_at; `start` is where the intent begins in `out`. */
+void intent_add_target(struct buf *out, size_t start, struct intent_target *t);
+
+/* Takes the front from *in; ERR_CORRUPT. Then intent_next_target target_count times. */
+err intent_parse_message(str *in, struct intent_message *out) MUST_USE;
+err intent_next_target(str intent, str *in, struct intent_target *out) MUST_USE;
+
+/* --- rows of the directory --- */
+
+enum directory_row_kind {
+	ROW_DOMAIN = 1,
+	ROW_DOMAIN_GONE,
+	ROW_ACCOUNT,
+	ROW_ACCOUNT_GONE,
+	ROW_ALIAS,
+	ROW_ALIAS_GONE,
+	ROW_MAILBOX,
+};
+
+/* One row as it became; which fields count depends on the kind. */
+struct directory_row {
+	enum directory_row_kind kind;
+	uint64_t account_id;   /* account, account gone, mailbox */
+	uint64_t mailbox_id;   /* mailbox */
+	uint32_t uidvalidity;  /* mailbox */
+	str name;              /* domain name; account, alias or mailbox: its address or name */
+	str display_name;      /* account */
+	str password;          /* account */
+	uint64_t quota_octets; /* account */
+	bool suspended;        /* account */
+	int64_t suspended_ms;  /* account */
+	int64_t created_ms;    /* domain, account, alias */
+	const str *targets;    /* alias */
+	size_t target_count;
+};
+
+void intent_add_row(struct buf *out, const struct directory_row *row);
+
+/* Takes one row from *in; false at the clean end; ERR_CORRUPT. Targets are put into `arena`. */
+err intent_next_row(struct arena *arena, str *in, struct directory_row *out, bool *found) MUST_USE;
+
+#endif

@@ -1,0 +1,47 @@
+/* store/schema.h: the tables.
+ *
+ * Rules that keep a second engine possible: 64-bit ids with the node in the high bits; no statement joins
+ * rows of two accounts; every account table has account_id first in its key; times are BIGINT milliseconds;
+ * $1 parameters, ON CONFLICT only, no rowid, no implicit order. The accepting transaction touches one row of
+ * content, one of message a mailbox, one of mailbox; there is no secondary index over random keys.
+ * content_free is partial: only contents that nothing names pay for it.
+ */
+#ifndef STORE_SCHEMA_H
+#define STORE_SCHEMA_H
+
+#define SCHEMA_VERSION 1
+
+static const char schema_sql[] =
+	"CREATE TABLE content (content_id INTEGER PRIMARY KEY, segment BIGINT NOT NULL, offset BIGINT NOT "
+	"NULL,"
+	" content_at BIGINT NOT NULL, size BIGINT NOT NULL, flags BIGINT NOT NULL, refs BIGINT NOT NULL,"
+	" freed_ms BIGINT NOT NULL);"
+	"CREATE INDEX content_free ON content (freed_ms) WHERE refs = 0;"
+	"CREATE TABLE message (account_id BIGINT NOT NULL, mailbox_id BIGINT NOT NULL, uid BIGINT NOT NULL,"
+	" content_id BIGINT NOT NULL, modseq BIGINT NOT NULL, flags BIGINT NOT NULL, received_ms BIGINT NOT "
+	"NULL,"
+	" size BIGINT NOT NULL, prefix_at BIGINT NOT NULL, prefix_size BIGINT NOT NULL,"
+	" PRIMARY KEY (account_id, mailbox_id, uid)) WITHOUT ROWID;"
+	"CREATE TABLE mailbox (account_id BIGINT NOT NULL, mailbox_id BIGINT NOT NULL, name TEXT NOT NULL,"
+	" uidvalidity BIGINT NOT NULL, uidnext BIGINT NOT NULL, modseq BIGINT NOT NULL, messages BIGINT NOT "
+	"NULL,"
+	" octets BIGINT NOT NULL, PRIMARY KEY (account_id, mailbox_id)) WITHOUT ROWID;"
+	"CREATE TABLE domain (name TEXT NOT NULL PRIMARY KEY, created_ms BIGINT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE account (account_id INTEGER PRIMARY KEY, address TEXT NOT NULL UNIQUE, name TEXT NOT "
+	"NULL,"
+	" password TEXT NOT NULL, quota_octets BIGINT NOT NULL, suspended BIGINT NOT NULL,"
+	" suspended_ms BIGINT NOT NULL, created_ms BIGINT NOT NULL);"
+	"CREATE TABLE alias (address TEXT NOT NULL PRIMARY KEY, created_ms BIGINT NOT NULL, targets BLOB NOT "
+	"NULL)"
+	" WITHOUT ROWID;"
+	"CREATE TABLE pending (pending_id BIGINT NOT NULL PRIMARY KEY, kind BIGINT NOT NULL, account_id "
+	"BIGINT NOT NULL,"
+	" mailbox_id BIGINT NOT NULL, data BLOB NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE segment (number BIGINT NOT NULL PRIMARY KEY, live_octets BIGINT NOT NULL) WITHOUT "
+	"ROWID;"
+	"CREATE TABLE batch (node BIGINT NOT NULL PRIMARY KEY, number BIGINT NOT NULL, segment BIGINT NOT "
+	"NULL,"
+	" offset BIGINT NOT NULL, next_content_id BIGINT NOT NULL, next_account_id BIGINT NOT NULL) WITHOUT "
+	"ROWID;";
+
+#endif

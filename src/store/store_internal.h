@@ -1,0 +1,47 @@
+/* store/store_internal.h: what the files of store/ share. Nobody outside includes it. */
+#ifndef STORE_STORE_INTERNAL_H
+#define STORE_STORE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "store/database.h"
+#include "store/draft.h"
+#include "store/event_file.h"
+#include "store/readers.h"
+#include "store/segment.h"
+#include "store/store.h"
+
+struct committer;
+struct directory_work;
+struct maintenance;
+
+struct store {
+	struct arena arena; /* paths; lives as long as the store */
+	struct store_options options;
+	str directory, spool, files;
+	struct segments *segments;
+	struct readers *readers;
+	struct events *events;
+	struct committer *committer;
+	struct maintenance *maintenance;
+
+	/* the published directory: the pointer under the lock, the snapshot itself immutable */
+	pthread_mutex_t directory_lock;
+	struct directory *published;
+
+	_Atomic uint64_t drafts_octets; /* of all drafts in memory */
+	_Atomic uint64_t draft_number;  /* names spool files */
+	_Atomic uint64_t wal_octets;
+	_Atomic uint64_t pending_count; /* published operations whose rows are still being removed */
+	_Atomic uint64_t batches, commits, damaged;
+	_Atomic uint64_t segment_count, segment_octets;
+	_Atomic(const char *) why_not; /* a literal; NULL: accepting */
+	_Atomic bool holding;          /* a RESTART checkpoint runs: the committer waits */
+};
+
+/* Logs store.damaged once for what was found and counts it. */
+void store_report_damage(struct store *store, const char *kind, uint64_t segment, uint64_t offset,
+                         const char *what);
+
+#endif

@@ -1,0 +1,282 @@
+#include "store/store.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "store/commit.h"
+#include "store/directory.h"
+#include "store/draft.h"
+#include "store/mailbox.h"
+
+static struct arena arena;
+static char folder[64];
+static struct store *store;
+
+static void open_store(void)
+{
+	struct store_options options = { .directory = str_of(folder), .limits = limits_default() };
+	err e = store_open(&arena, &options, &store);
+
+	if (e.code != ERR_OK)
+		print_message("%s\n", e.what);
+	assert_int_equal(e.code, ERR_OK);
+}
+
+static void close_store(void)
+{
+	store_close(store);
+	store = NULL;
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	arena_init(&arena, NULL, 64 * LIMIT_MB);
+	snprintf(folder, sizeof folder, "/tmp/postrider-store-XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	open_store();
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	char command[128];
+
+	(void)state;
+	close_store();
+	snprintf(command, sizeof command, "rm -rf %s", folder);
+	arena_reset(&arena);
+	return system(command) == 0 ? 0 : 1;
+}
+
+static err change(struct directory_change c, uint64_t *account_id)
+{
+	struct commit_op op = { .kind = COMMIT_DIRECTORY, .directory = c };
+	struct commit commit = { .ops = &op, .op_count = 1 };
+
+	store_commit_wait(store, &commit);
+	if (account_id)
+		*account_id = op.directory.account_id;
+	return op.result;
+}
+
+static uint64_t make_account(const char *address)
+{
+	uint64_t id = 0;
+	err e = change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD, .name = str_of(address) },
+	               &id);
+
+	assert_int_equal(e.code, ERR_OK);
+	return id;
+}
+
+static err deliver(uint64_t account, str prefix, str content, uint32_t *uid)
+{
+	struct draft *draft;
+	struct deliver_target target = { .account_id = account,
+		                         .mailbox_id = MAILBOX_INBOX,
+		                         .prefix = prefix };
+	struct commit_op op = { .kind = COMMIT_DELIVER,
+		                .deliver = { .id = STR("TEST1"),
+		                             .summary = STR("a summary"),
+		                             .received_ms = 1700000000000,
+		                             .targets = &target,
+		                             .target_count = 1 } };
+	struct commit commit = { .ops = &op, .op_count = 1, .urgent = true };
+
+	assert_int_equal(draft_new(store, &draft).code, ERR_OK);
+	for (size_t at = 0; at < content.len;) {
+		size_t n = content.len - at > 10000 ? 10000 : content.len - at;
+		assert_int_equal(draft_add(draft, str_slice(content, at, at + n)).code, ERR_OK);
+		if (draft_must_write(draft))
+			assert_int_equal(draft_write(draft).code, ERR_OK);
+		at += n;
+	}
+	if (draft_finish(draft))
+		assert_int_equal(draft_sync(draft).code, ERR_OK);
+	op.deliver.draft = draft;
+	store_commit_wait(store, &commit);
+	draft_free(draft);
+	*uid = target.uid;
+	return op.result;
+}
+
+static void check_message(uint64_t account, uint32_t uid, str prefix, str content)
+{
+	struct message m;
+	char *got = malloc(content.len + 1);
+
+	assert_int_equal(message_open(store, &arena, account, MAILBOX_INBOX, uid, &m).code, ERR_OK);
+	assert_true(str_eq(m.prefix, prefix));
+	assert_int_equal(m.size, content.len);
+	assert_int_equal(file_read_at(m.fd, got, content.len, m.offset).code, ERR_OK);
+	assert_memory_equal(got, content.ptr, content.len);
+	message_close(&m);
+	free(got);
+}
+
+static str octets(size_t size)
+{
+	char *p = arena_alloc(&arena, size);
+
+	for (size_t i = 0; i < size; i++)
+		p[i] = (char)('a' + (i * 7 + i / 13) % 26);
+	return (str){ p, size };
+}
+
+static void test_deliver_and_reopen(void **state)
+{
+	static const size_t sizes[] = { 1, 100, 8000, 8161, 40000, 262143, 262144, 262145, 400000, 3000000 };
+	uint64_t ann, bob;
+	uint32_t uid;
+
+	(void)state;
+	assert_int_equal(
+		change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") },
+	               NULL)
+			.code,
+		ERR_OK);
+	ann = make_account("ann@d.example");
+	bob = make_account("bob@d.example");
+	assert_true(ann != bob);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		assert_int_equal(deliver(ann, STR("P: 1\r\n"), octets(sizes[i]), &uid).code, ERR_OK);
+		assert_int_equal(uid, i + 1);
+		check_message(ann, uid, STR("P: 1\r\n"), octets(sizes[i]));
+	}
+	close_store();
+	open_store();
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
+		check_message(ann, (uint32_t)i + 1, STR("P: 1\r\n"), octets(sizes[i]));
+	struct mailbox_status s;
+	assert_int_equal(mailbox_get_status(store, ann, MAILBOX_INBOX, &s).code, ERR_OK);
+	assert_int_equal(s.messages, sizeof sizes / sizeof sizes[0]);
+	assert_int_equal(s.uidnext, s.messages + 1);
+}
+
+static size_t count_rows(uint64_t account)
+{
+	static struct mailbox_row rows[LIMIT_READ_ROWS];
+	size_t total = 0, n;
+	uint32_t after = 0;
+
+	do {
+		assert_int_equal(
+			mailbox_read_rows(store, account, MAILBOX_INBOX, after, rows, LIMIT_READ_ROWS, &n)
+				.code,
+			ERR_OK);
+		total += n;
+		if (n)
+			after = rows[n - 1].uid;
+	} while (n);
+	return total;
+}
+
+static void test_expunge(void **state)
+{
+	enum { COUNT = 2600 };
+	static uint32_t uids[COUNT];
+	uint64_t ann;
+	uint32_t uid;
+
+	(void)state;
+	assert_int_equal(
+		change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") },
+	               NULL)
+			.code,
+		ERR_OK);
+	ann = make_account("ann@d.example");
+	for (size_t i = 0; i < COUNT; i++) {
+		assert_int_equal(deliver(ann, STR("P: 1\r\n"), STR("x\r\n"), &uid).code, ERR_OK);
+		uids[i] = uid;
+	}
+	assert_int_equal(count_rows(ann), COUNT);
+	struct commit_op op = { .kind = COMMIT_EXPUNGE,
+		                .expunge = { .account_id = ann,
+		                             .mailbox_id = MAILBOX_INBOX,
+		                             .uids = uids + 50,
+		                             .uid_count = COUNT - 100 } };
+	struct commit commit = { .ops = &op, .op_count = 1 };
+	store_commit_wait(store, &commit);
+	assert_int_equal(op.result.code, ERR_OK);
+	assert_int_equal(count_rows(ann), 100);
+	close_store();
+	open_store();
+	assert_int_equal(count_rows(ann), 100);
+	op.expunge.uids = uids;
+	op.expunge.uid_count = 60;
+	store_commit_wait(store, &commit);
+	assert_int_equal(count_rows(ann), 50);
+}
+
+static void test_directory(void **state)
+{
+	const struct directory *d;
+	const struct account *a;
+	const struct alias *alias;
+	const struct domain *domain;
+	str target = STR("ann@d.example");
+
+	(void)state;
+	assert_int_equal(
+		change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD, .name = STR("a@d.example") },
+	               NULL)
+			.code,
+		ERR_MISSING);
+	change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") }, NULL);
+	uint64_t ann = make_account("ann@d.example");
+	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ALIAS_PUT,
+	                                                   .name = STR("info@d.example"),
+	                                                   .targets = &target,
+	                                                   .target_count = 1 },
+	                        NULL)
+	                         .code,
+	                 ERR_OK);
+	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD,
+	                                                   .name = STR("info@d.example") },
+	                        NULL)
+	                         .code,
+	                 ERR_EXISTS);
+	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_REMOVE,
+	                                                   .name = STR("ann@d.example") },
+	                        NULL)
+	                         .code,
+	                 ERR_DENIED);
+	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_RENAME,
+	                                                   .name = STR("ann@d.example"),
+	                                                   .new_name = STR("anna@d.example") },
+	                        NULL)
+	                         .code,
+	                 ERR_OK);
+	for (int i = 0; i < 2; i++) {
+		d = directory_acquire(store);
+		assert_int_equal(directory_find_account(d, STR("ann@d.example"), &a), DIRECTORY_ABSENT);
+		assert_int_equal(directory_find_account(d, STR("anna@d.example"), &a), DIRECTORY_FOUND);
+		assert_int_equal(a->account_id, ann);
+		assert_int_equal(directory_find_alias(d, STR("info@d.example"), &alias), DIRECTORY_FOUND);
+		assert_true(str_eq(alias->targets[0], STR("anna@d.example")));
+		assert_int_equal(directory_find_domain(d, STR("d.example"), &domain), DIRECTORY_FOUND);
+		assert_int_equal(domain->accounts, 1);
+		assert_int_equal(domain->aliases, 1);
+		assert_ptr_equal(domain->first_account, a);
+		directory_release(d);
+		close_store();
+		open_store();
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_deliver_and_reopen, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_expunge, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

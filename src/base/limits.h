@@ -86,7 +86,7 @@
 #define LIMIT_AMEND_FIELD 1024u /* octets of a field that are held back until its fate is settled */
 
 /* sessions */
-#define LIMIT_TURN_LINES 64u /* command lines of one connection before the others' turn */
+#define LIMIT_TURN_LINES 64u                    /* command lines of one connection before the others' turn */
 #define LIMIT_COMMAND_ARENA (256u * LIMIT_KB)   /* octets: one command and its reply */
 #define LIMIT_TRANSACTION_ARENA (4u * LIMIT_MB) /* octets: one SMTP transaction's envelope and intent */
 #define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */

@@ -21,6 +21,7 @@
 #define LIMIT_CONFIG_FILE LIMIT_MB       /* octets */
 #define LIMIT_TOML_DEPTH 64u             /* nested arrays and inline tables */
 #define LIMIT_CONFIG_LIST 256u           /* entries of one list in the configuration; listeners in all */
+#define LIMIT_PATH_NAME 4096u            /* octets of a file's path, NUL included: PATH_MAX */
 #define LIMIT_KEY_FILE (256u * LIMIT_KB) /* octets of a certificate chain or a key */
 
 /* message syntax: what goes past these is kept and shown as octets, never refused (they only describe) */

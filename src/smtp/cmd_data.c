@@ -1,0 +1,217 @@
+/* DATA (RFC 5321 §4.1.1.4): 354, the content, one commit, one reply.
+ *
+ *   octets -> [a draft that grows is written by a worker, meanwhile nothing is read] -> the final dot
+ *          -> [a draft that is a file is synced by a worker] -> commit -> 250 or why not
+ *
+ * In [ ] and while the commit is under way the transaction is lent (smtp/tx.h). */
+#include <stdio.h>
+
+#include "base/clock.h"
+#include "deliver/prefix.h"
+#include "smtp/report.h"
+#include "smtp/session_internal.h"
+#include "store/draft.h"
+
+enum next smtp_cmd_data(struct smtp_session *s, str argument)
+{
+	struct smtp_tx *tx = s->tx;
+	char room[2 * LIMIT_KB];
+	struct buf trace;
+
+	(void)argument;
+	tx->received_ms = clock_now();
+	buf_init_fixed(&trace, room, sizeof room);
+	trace_add(&trace, &(struct trace){ .hello = smtp_hello(s),
+	                                   .peer = s->session.peer,
+	                                   .hostname = s->server->hostname,
+	                                   .esmtp = s->esmtp,
+	                                   .id = tx->id,
+	                                   .for_path = tx->path_count == 1 ? tx->first_path->text : STR(""),
+	                                   .time_ms = tx->received_ms });
+	if (buf_err(&trace).code != ERR_OK ||
+	    smtp_content_begin(&tx->content, s->server->store, tx->arena.pool, s->server->hostname,
+	                       buf_str(&trace), tx->size_limit)
+	                    .code != ERR_OK) {
+		smtp_rollback(s);
+		return smtp_say(s, SMTP_REPLY_NO_SPACE);
+	}
+	s->state = SMTP_STATE_DATA;
+	smtp_say(s, SMTP_REPLY_SEND_DATA);
+	return NEXT_OCTETS;
+}
+
+/* --- the end --- */
+
+/* The one place where a transaction that got as far as DATA ends. `e` is why, where a reply wants to know. */
+static enum next finish(struct smtp_session *s, enum smtp_reply reply, err e)
+{
+	struct smtp_tx *tx = s->tx;
+	char room[LIMIT_SMTP_REPLY];
+	struct buf detail;
+	enum next next;
+
+	buf_init_fixed(&detail, room, sizeof room);
+	if (reply == SMTP_REPLY_ACCEPTED)
+		buf_add(&detail, tx->id);
+	else if (reply == SMTP_REPLY_TOO_BIG)
+		buf_add_u64(&detail, tx->size_limit);
+	else if (e.what)
+		buf_add(&detail, str_of(e.what));
+	if (reply == SMTP_REPLY_ACCEPTED) {
+		smtp_report_accepted(tx);
+		s->errors = 0;
+	} else {
+		smtp_report_message_rejected(s, tx, reply, buf_str(&detail));
+	}
+	next = smtp_say_with(s, reply, buf_str(&detail));
+	smtp_rollback(s);
+	return next;
+}
+
+/* --- the commit --- */
+
+static enum next data_committed(struct session *session, struct session_wait *wait)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+	struct smtp_tx *tx = smtp_tx_of_commit_wait(wait);
+	err e = tx->op.result;
+
+	smtp_tx_take_back(s, tx);
+	return finish(s, e.code == ERR_OK ? SMTP_REPLY_ACCEPTED : smtp_reply_of_err(e), e);
+}
+
+static void commit_abandoned(struct session_wait *wait) { smtp_tx_free(smtp_tx_of_commit_wait(wait)); }
+
+static enum next commit(struct smtp_session *s)
+{
+	struct smtp_tx *tx = s->tx;
+	err e = smtp_tx_prepare_commit(s, tx);
+
+	if (e.code != ERR_OK)
+		return finish(s, smtp_reply_of_err(e), e);
+	session_wait_begin(&s->session, &tx->commit_wait, data_committed, commit_abandoned);
+	smtp_tx_lend(s);
+	store_commit(tx->server->store, &tx->commit);
+	return NEXT_WAIT;
+}
+
+/* --- work on the draft --- */
+
+static void job_abandoned(struct session_wait *wait) { smtp_tx_free(smtp_tx_of_job_wait(wait)); }
+
+static enum next submit(struct smtp_session *s, void (*run)(struct job *job),
+                        enum next (*resumed)(struct session *s, struct session_wait *wait), err *e)
+{
+	*e = session_submit(&s->session, s->server->work, WORK_WRITE, &s->tx->job, run, resumed,
+	                    job_abandoned);
+	if (e->code == ERR_OK)
+		smtp_tx_lend(s);
+	return NEXT_WAIT;
+}
+
+static void write_run(struct job *job)
+{
+	struct smtp_tx *tx = (struct smtp_tx *)(void *)job;
+	char path[LIMIT_PATH_NAME];
+	int size = snprintf(path, sizeof path, STR_FMT "/" STR_FMT ".eml", STR_ARG(tx->server->aside_dir),
+	                    STR_ARG(tx->id));
+
+	assert(size > 0 && (size_t)size < sizeof path);
+	tx->job_result = smtp_content_write(&tx->content, path);
+}
+
+static void sync_run(struct job *job)
+{
+	struct smtp_tx *tx = (struct smtp_tx *)(void *)job;
+
+	tx->job_result = draft_sync(tx->content.draft);
+}
+
+static enum next data_synced(struct session *session, struct session_wait *wait)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+	struct smtp_tx *tx = smtp_tx_of_job_wait(wait);
+
+	smtp_tx_take_back(s, tx);
+	if (tx->job_result.code != ERR_OK)
+		return finish(s, smtp_reply_of_err(tx->job_result), tx->job_result);
+	return commit(s);
+}
+
+static enum next data_put_aside(struct session *session, struct session_wait *wait)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+
+	smtp_tx_take_back(s, smtp_tx_of_job_wait(wait));
+	return finish(s, SMTP_REPLY_QUARANTINED, OK);
+}
+
+static void read_content(struct smtp_session *s)
+{
+	struct smtp_server *server = s->server;
+	unsigned loop = loop_number(conn_loop(s->session.conn));
+
+	if (server->flight && !server->loops[loop].taken) {
+		server->loops[loop].taken = true;
+		server->loops[loop].slot = flight_slot_take(server->flight);
+	}
+	smtp_content_read(&s->tx->content, &(struct smtp_content_flight){ .flight = server->flight,
+	                                                                  .slot = server->loops[loop].slot,
+	                                                                  .peer = s->session.peer });
+}
+
+static enum next data_ended(struct smtp_session *s)
+{
+	struct smtp_content *content = &s->tx->content;
+	enum smtp_reply verdict = smtp_content_verdict(content);
+	enum next next;
+	err e;
+
+	if (verdict == SMTP_REPLY_ACCEPTED) {
+		read_content(s);
+		verdict = smtp_content_verdict(content);
+	}
+	if (verdict == SMTP_REPLY_QUARANTINED && content->draft) {
+		next = submit(s, write_run, data_put_aside, &e);
+		return e.code == ERR_OK ? next : finish(s, verdict, OK);
+	}
+	if (verdict != SMTP_REPLY_ACCEPTED)
+		return finish(s, verdict, content->failed);
+	if (!draft_finish(content->draft))
+		return commit(s);
+	next = submit(s, sync_run, data_synced, &e);
+	return e.code == ERR_OK ? next : finish(s, smtp_reply_of_err(e), e);
+}
+
+static enum next data_written(struct session *session, struct session_wait *wait)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+	struct smtp_tx *tx = smtp_tx_of_job_wait(wait);
+
+	smtp_tx_take_back(s, tx);
+	if (tx->job_result.code != ERR_OK)
+		smtp_content_drop(&tx->content, tx->job_result);
+	return NEXT_OCTETS;
+}
+
+enum next smtp_data_octets(struct session *session, str octets, size_t *used)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+	enum next next;
+	err e;
+
+	switch (smtp_content_take(&s->tx->content, octets, used)) {
+	case SMTP_CONTENT_MORE:
+		return NEXT_OCTETS;
+	case SMTP_CONTENT_ENDED:
+		return data_ended(s);
+	case SMTP_CONTENT_WRITE:
+		break;
+	}
+	read_content(s);
+	next = submit(s, write_run, data_written, &e);
+	if (e.code == ERR_OK)
+		return next;
+	smtp_content_drop(&s->tx->content, e);
+	return NEXT_OCTETS;
+}

@@ -1,0 +1,46 @@
+/* EHLO and HELO (RFC 5321 §4.1.1.1). The argument only describes, so it is checked leniently: one word of
+ * printable ASCII. Real clients send names with underscores, and none of it is worth losing mail. */
+#include "smtp/session_internal.h"
+
+static bool is_acceptable(str argument)
+{
+	for (size_t i = 0; i < argument.len; i++)
+		if (argument.ptr[i] <= ' ' || argument.ptr[i] > '~')
+			return false;
+	return argument.len > 0 && argument.len <= LIMIT_DOMAIN;
+}
+
+/* A second hello also forgets the transaction (RFC 5321 §4.1.4). */
+static bool hello(struct smtp_session *s, str argument, bool esmtp)
+{
+	if (!is_acceptable(argument))
+		return false;
+	memcpy(s->hello, argument.ptr, argument.len);
+	s->hello_len = argument.len;
+	s->esmtp = esmtp;
+	s->state = SMTP_STATE_READY;
+	smtp_rollback(s);
+	return true;
+}
+
+enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
+{
+	char room[LIMIT_SMTP_REPLY];
+	struct buf out;
+
+	if (!hello(s, argument, true))
+		return smtp_say(s, SMTP_REPLY_BAD_HELLO);
+	buf_init_fixed(&out, room, sizeof room);
+	buf_add(&out, STR("250-"));
+	buf_add(&out, s->server->hostname);
+	buf_add(&out, STR("\r\n250-PIPELINING\r\n250-SIZE "));
+	buf_add_u64(&out, atomic_load(&s->server->message_size_octets));
+	buf_add(&out, STR("\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"));
+	session_write(&s->session, buf_str(&out));
+	return NEXT_COMMAND;
+}
+
+enum next smtp_cmd_helo(struct smtp_session *s, str argument)
+{
+	return smtp_say(s, hello(s, argument, false) ? SMTP_REPLY_HELLO : SMTP_REPLY_BAD_HELLO);
+}

@@ -1,0 +1,46 @@
+/* MAIL FROM:<reverse-path> [SIZE=n] [BODY=7BIT|8BITMIME] (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152). A space
+ * after the colon is tolerated, as everybody does: printers and old programs send it. */
+#include "smtp/command_line.h"
+#include "smtp/session_internal.h"
+
+static enum next too_big(struct smtp_session *s, uint64_t limit)
+{
+	char room[24];
+	struct buf number;
+
+	buf_init_fixed(&number, room, sizeof room);
+	buf_add_u64(&number, limit);
+	return smtp_say_with(s, SMTP_REPLY_TOO_BIG, buf_str(&number));
+}
+
+enum next smtp_cmd_mail(struct smtp_session *s, str argument)
+{
+	scan in = { argument, 0 };
+	struct smtp_mail_parameters parameters;
+	struct smtp_path path;
+	uint64_t limit = atomic_load(&s->server->message_size_octets);
+	err e;
+
+	if (s->transactions >= atomic_load(&s->server->transactions))
+		return smtp_say(s, SMTP_REPLY_TOO_MANY_MESSAGES);
+	if (!scan_word_nocase(&in, STR("FROM:")))
+		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, STR("it begins with FROM:"));
+	scan_char(&in, ' ');
+	e = smtp_reverse_path_parse(&in, &s->session.command_arena, &path);
+	if (e.code == ERR_NOSPACE)
+		return smtp_say(s, SMTP_REPLY_NO_SPACE);
+	if (e.code != ERR_OK)
+		return smtp_say_with(s, SMTP_REPLY_BAD_REVERSE_PATH, str_of(e.what));
+	e = smtp_mail_parameters_parse(&in, &parameters);
+	if (e.code == ERR_MISSING)
+		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
+	if (e.code != ERR_OK)
+		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
+	if (parameters.size > limit)
+		return too_big(s, limit);
+	if (smtp_tx_new(s, path.text, parameters.size, &s->tx).code != ERR_OK)
+		return smtp_say(s, SMTP_REPLY_NO_SPACE);
+	s->transactions++;
+	s->state = SMTP_STATE_MAIL;
+	return smtp_say(s, SMTP_REPLY_MAIL_OK);
+}

@@ -1,0 +1,64 @@
+/* RCPT TO:<forward-path> (RFC 5321 §4.1.1.3). Where it leads is deliver/route.h's; here it becomes a reply.
+ */
+#include "smtp/command_line.h"
+#include "smtp/report.h"
+#include "smtp/session_internal.h"
+
+static enum smtp_reply reply_of(enum route_answer answer)
+{
+	switch (answer) {
+	case ROUTE_TAKEN:
+		return SMTP_REPLY_RCPT_OK;
+	case ROUTE_UNKNOWN:
+		return SMTP_REPLY_UNKNOWN_USER;
+	case ROUTE_FOREIGN:
+		return SMTP_REPLY_RELAY_DENIED;
+	case ROUTE_SUSPENDED:
+		return SMTP_REPLY_SUSPENDED;
+	case ROUTE_SUSPENDED_OLD:
+		return SMTP_REPLY_SUSPENDED_OLD;
+	case ROUTE_FULL:
+		return SMTP_REPLY_FULL;
+	case ROUTE_NOBODY:
+		return SMTP_REPLY_NOBODY;
+	case ROUTE_LOOP:
+		return SMTP_REPLY_LOOP_OF_ALIASES;
+	case ROUTE_ELSEWHERE:
+		return SMTP_REPLY_ELSEWHERE;
+	case ROUTE_TOO_MANY:
+		return SMTP_REPLY_TOO_MANY_MAILBOXES;
+	case ROUTE_BUSY:
+		return SMTP_REPLY_BUSY;
+	}
+	return SMTP_REPLY_FAILED;
+}
+
+enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
+{
+	scan in = { argument, 0 };
+	struct smtp_path path;
+	enum route_answer answer;
+	err e;
+
+	if (!scan_word_nocase(&in, STR("TO:")))
+		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, STR("it begins with TO:"));
+	scan_char(&in, ' ');
+	e = smtp_forward_path_parse(&in, &s->session.command_arena, &path);
+	if (e.code == ERR_NOSPACE)
+		return smtp_say(s, SMTP_REPLY_NO_SPACE);
+	if (e.code != ERR_OK)
+		return smtp_say_with(s, SMTP_REPLY_BAD_FORWARD_PATH, str_of(e.what));
+	e = smtp_rcpt_parameters_parse(&in);
+	if (e.code == ERR_MISSING)
+		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
+	if (e.code != ERR_OK)
+		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
+	if (s->tx->path_count >= atomic_load(&s->server->recipients))
+		return smtp_say(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
+	answer = smtp_tx_add_path(s->tx, &path);
+	if (answer == ROUTE_TAKEN)
+		s->state = SMTP_STATE_RCPT;
+	else
+		smtp_report_recipient_rejected(s, path.text, reply_of(answer));
+	return smtp_say(s, reply_of(answer));
+}

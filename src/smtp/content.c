@@ -1,0 +1,181 @@
+#include "smtp/content.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "mime/summary.h"
+#include "store/draft.h"
+
+err smtp_content_begin(struct smtp_content *c, struct store *store, struct arena_pool *pool, str hostname,
+                       str trace, uint64_t size_limit)
+{
+	*c = (struct smtp_content){ .size_limit = size_limit, .trace_size = trace.len, .aside = FILE_NONE };
+	amend_init(&c->amend, hostname);
+	arena_init(&c->summary_arena, pool, LIMIT_SUMMARY_ARENA);
+	TRY(draft_new(store, &c->draft));
+	return draft_add(c->draft, trace);
+}
+
+void smtp_content_drop(struct smtp_content *c, err e)
+{
+	if (c->failed.code == ERR_OK)
+		c->failed = e;
+	draft_free(c->draft);
+	c->draft = NULL;
+	c->parser = NULL;
+	arena_reset(&c->summary_arena);
+}
+
+static void add(struct smtp_content *c, str run)
+{
+	err e = draft_add(c->draft, run);
+
+	if (e.code != ERR_OK)
+		smtp_content_drop(c, e);
+}
+
+/* One run of content, maybe to be dropped. */
+static void take_run(struct smtp_content *c, str run)
+{
+	str kept;
+
+	c->size += run.len;
+	if (c->draft && (c->size > c->size_limit || c->data.fault != SMTP_DATA_CLEAN))
+		smtp_content_drop(c, OK); /* the verdict says why */
+	while (c->draft && amend_next(&c->amend, &run, &kept))
+		add(c, kept);
+}
+
+enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t *used)
+{
+	str rest = in, run;
+
+	while (smtp_data_next(&c->data, &rest, &run)) {
+		take_run(c, run);
+		if (c->draft && draft_must_write(c->draft)) {
+			*used = in.len - rest.len;
+			return SMTP_CONTENT_WRITE;
+		}
+	}
+	*used = in.len - rest.len;
+	if (!smtp_data_ended(&c->data))
+		return SMTP_CONTENT_MORE;
+	if (c->draft)
+		add(c, amend_finish(&c->amend));
+	return SMTP_CONTENT_ENDED;
+}
+
+static enum smtp_reply reply_of_fault(enum smtp_data_fault fault)
+{
+	switch (fault) {
+	case SMTP_DATA_CLEAN:
+		return SMTP_REPLY_ACCEPTED;
+	case SMTP_DATA_BARE_CR:
+		return SMTP_REPLY_BARE_CR;
+	case SMTP_DATA_BARE_LF:
+		return SMTP_REPLY_BARE_LF;
+	case SMTP_DATA_NUL:
+		return SMTP_REPLY_HAS_NUL;
+	case SMTP_DATA_LONG_LINE:
+		return SMTP_REPLY_LONG_MESSAGE_LINE;
+	}
+	return SMTP_REPLY_FAILED;
+}
+
+/* Permanent reasons first: trying again can't help against them. */
+enum smtp_reply smtp_content_verdict(const struct smtp_content *c)
+{
+	if (c->data.fault != SMTP_DATA_CLEAN)
+		return reply_of_fault(c->data.fault);
+	if (c->size > c->size_limit)
+		return SMTP_REPLY_TOO_BIG;
+	if (amend_received(&c->amend) >= LIMIT_RECEIVED_FIELDS)
+		return SMTP_REPLY_MAIL_LOOP;
+	if (c->failed.code != ERR_OK)
+		return smtp_reply_of_err(c->failed);
+	return c->quarantined ? SMTP_REPLY_QUARANTINED : SMTP_REPLY_ACCEPTED;
+}
+
+/* The fingerprint of what came behind the trace field. The draft's first run holds as much of it as counts,
+ * or all there is. */
+static void identify(struct smtp_content *c, const struct smtp_content_flight *flight)
+{
+	const void *at = NULL;
+	str first;
+
+	if (!flight->flight || c->fingerprint != 0 || !draft_next_run(c->draft, &at, &first))
+		return;
+	first = str_from(first, first.len < c->trace_size ? first.len : (size_t)c->trace_size);
+	c->fingerprint = flight_fingerprint(first);
+	c->quarantined = flight_is_quarantined(flight->flight, c->fingerprint);
+}
+
+void smtp_content_read(struct smtp_content *c, const struct smtp_content_flight *flight)
+{
+	const void *at = NULL;
+	str run;
+
+	if (!c->draft)
+		return;
+	identify(c, flight);
+	if (c->quarantined)
+		return;
+	if (!c->parser && mime_summary_new(&c->summary_arena, &c->parser).code != ERR_OK)
+		return; /* the summary is opaque then */
+	if (flight->slot)
+		flight_set(flight->slot, FLIGHT_INCOMING, ip_neighbourhood(flight->peer), 0, c->fingerprint);
+	while (draft_next_run(c->draft, &at, &run))
+		mime_summary_push(c->parser, run);
+	if (flight->slot)
+		flight_clear(flight->slot);
+}
+
+/* A quarantined message is kept once, as far as the disk lets us: it was not accepted. */
+static void put_aside(struct smtp_content *c, const char *path)
+{
+	const void *at = NULL;
+	str run;
+
+	if (c->aside == FILE_NONE)
+		c->aside = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (c->aside == FILE_NONE)
+		return;
+	while (draft_next_run(c->draft, &at, &run))
+		if (write(c->aside, run.ptr, run.len) != (ssize_t)run.len)
+			return;
+}
+
+err smtp_content_write(struct smtp_content *c, const char *path)
+{
+	if (c->quarantined)
+		put_aside(c, path);
+	return draft_write(c->draft);
+}
+
+err smtp_content_summary(struct smtp_content *c, struct buf *out)
+{
+	err e;
+
+	if (!c->parser) {
+		mime_summary_opaque(out, draft_size(c->draft));
+		return buf_err(out);
+	}
+	e = mime_summary_finish(c->parser, out);
+	c->parser = NULL;
+	arena_reset(&c->summary_arena);
+	if (e.code == ERR_OK)
+		return OK;
+	buf_clear(out);
+	mime_summary_opaque(out, draft_size(c->draft));
+	return buf_err(out);
+}
+
+void smtp_content_fini(struct smtp_content *c)
+{
+	draft_free(c->draft);
+	c->draft = NULL;
+	if (c->aside > 0)
+		file_close(&c->aside);
+	arena_reset(&c->summary_arena);
+}

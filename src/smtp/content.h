@@ -1,0 +1,78 @@
+/* smtp/content.h: the message while it arrives: from octets on the wire to a draft with its summary.
+ *
+ * wire -> smtp/data.h (end, line ends, dots) -> deliver/amend.h -> store/draft.h -> mime/summary.h.
+ * A message that turns out to be one to refuse is read to its end, and nothing more of it is kept.
+ *
+ * Belongs to one transaction. Loop thread, but for smtp_content_write and _sync (worker, while the
+ * transaction is lent to it).
+ */
+#ifndef SMTP_CONTENT_H
+#define SMTP_CONTENT_H
+
+#include "base/arena.h"
+#include "base/flight.h"
+#include "deliver/amend.h"
+#include "smtp/data.h"
+#include "smtp/reply.h"
+
+struct draft;
+struct mime_summary_parser;
+struct store;
+
+struct smtp_content {
+	struct smtp_data data;
+	struct amend amend;
+	struct draft *draft; /* NULL: none, or dropped */
+	uint64_t size_limit; /* octets without the trace field */
+	uint64_t size;       /* the same, so far */
+	uint64_t
+		trace_size; /* octets of the trace field, which no fingerprint covers: it never comes twice */
+	err failed;         /* why it can't be kept */
+	/* summary */
+	struct arena summary_arena;
+	struct mime_summary_parser *parser;
+	uint64_t fingerprint; /* 0: nothing was read yet */
+	bool quarantined;
+	int aside; /* file of a quarantined message's octets, or FILE_NONE */
+};
+
+/* Where octets of a quarantined message go, and who looks after parsers. */
+struct smtp_content_flight {
+	struct flight *flight; /* may be NULL, as may the slot */
+	struct flight_slot *slot;
+	ip peer;
+};
+
+/* Before the first octet. `trace` is copied, `hostname` borrowed. ERR_NOSPACE. */
+err smtp_content_begin(struct smtp_content *c, struct store *store, struct arena_pool *pool, str hostname,
+                       str trace, uint64_t size_limit) MUST_USE;
+
+enum smtp_content_want {
+	SMTP_CONTENT_MORE,  /* octets, all given are used */
+	SMTP_CONTENT_WRITE, /* smtp_content_read, then smtp_content_write, before more octets */
+	SMTP_CONTENT_ENDED, /* *used is behind the final dot */
+};
+
+/* Takes octets. */
+enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t *used);
+
+/* After the end: ACCEPTED, or the reply that refuses. */
+enum smtp_reply smtp_content_verdict(const struct smtp_content *c);
+
+/* Reads what is in memory into the summary, unless a message that begins so is quarantined. Before each write
+ * and after the end. */
+void smtp_content_read(struct smtp_content *c, const struct smtp_content_flight *flight);
+
+/* Worker. Writes what is in memory to the spool file; of a quarantined message also to `path`. */
+err smtp_content_write(struct smtp_content *c, const char *path) MUST_USE;
+
+/* After the last smtp_content_read. Appends the summary, an opaque one where none can be made. */
+err smtp_content_summary(struct smtp_content *c, struct buf *out) MUST_USE;
+
+/* Nothing more of it is kept; replies `e` at its end. */
+void smtp_content_drop(struct smtp_content *c, err e);
+
+/* All zero is legal. */
+void smtp_content_fini(struct smtp_content *c);
+
+#endif

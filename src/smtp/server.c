@@ -1,0 +1,82 @@
+#include "smtp/server.h"
+
+#include <stdlib.h>
+
+#include "base/file.h"
+#include "base/random.h"
+#include "smtp/session_internal.h"
+
+/* Octets of quarantined messages; made at start, so that keeping one needs no directory. */
+static err make_aside_dir(struct smtp_server *server, str data_dir)
+{
+	struct buf path;
+
+	buf_init(&path, &server->arena, LIMIT_PATH_NAME / 2);
+	buf_add(&path, data_dir);
+	buf_add(&path, STR("/quarantined"));
+	TRY(buf_err(&path));
+	server->aside_dir = buf_str(&path);
+	return directory_make(&server->arena, server->aside_dir, 0700);
+}
+
+static err fill(struct smtp_server *server, const struct smtp_server_options *options)
+{
+	struct buf refusal;
+
+	if (options->hostname.len > LIMIT_DOMAIN)
+		return (err){ ERR_LIMIT, 0, "the hostname is too long" };
+	TRY(arena_copy(&server->arena, options->hostname, &server->hostname));
+	TRY(make_aside_dir(server, options->data_dir));
+	buf_init(&refusal, &server->arena, LIMIT_SMTP_REPLY);
+	smtp_reply_add(&refusal, SMTP_REPLY_TOO_MANY_CONNECTIONS, server->hostname);
+	buf_add(&refusal, CRLF);
+	TRY(buf_err(&refusal));
+	server->refusal = buf_str(&refusal);
+	server->store = options->store;
+	server->work = options->work;
+	server->flight = options->flight;
+	atomic_init(&server->sequence, random_u64());
+	smtp_server_set_limits(server, &options->limits);
+	return OK;
+}
+
+err smtp_server_new(const struct smtp_server_options *options, struct smtp_server **out)
+{
+	struct smtp_server *server = calloc(1, sizeof *server);
+	err e;
+
+	if (!server)
+		return ERR_NO_MEMORY;
+	arena_init(&server->arena, NULL, 64 * LIMIT_KB);
+	e = fill(server, options);
+	if (e.code != ERR_OK) {
+		smtp_server_free(server);
+		return e;
+	}
+	*out = server;
+	return OK;
+}
+
+struct conn_service smtp_server_service(struct smtp_server *server)
+{
+	struct conn_service service = session_service(&smtp_protocol, server);
+
+	service.refusal = server->refusal;
+	return service;
+}
+
+void smtp_server_set_limits(struct smtp_server *server, const struct limits *limits)
+{
+	atomic_store(&server->message_size_octets, limits->message_size_octets);
+	atomic_store(&server->recipients, limits->recipients);
+	atomic_store(&server->transactions, limits->transactions);
+	atomic_store(&server->idle_s, limits->smtp_idle_s);
+}
+
+void smtp_server_free(struct smtp_server *server)
+{
+	if (!server)
+		return;
+	arena_reset(&server->arena);
+	free(server);
+}

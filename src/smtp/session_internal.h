@@ -1,0 +1,69 @@
+/* smtp/session_internal.h: the session and the server as the commands see them. For smtp/ only. */
+#ifndef SMTP_SESSION_INTERNAL_H
+#define SMTP_SESSION_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "session/session.h"
+#include "smtp/reply.h"
+#include "smtp/server.h"
+#include "smtp/tx.h"
+
+enum smtp_state {
+	SMTP_STATE_NEW,   /* no EHLO or HELO yet */
+	SMTP_STATE_READY, /* no transaction */
+	SMTP_STATE_MAIL,  /* reverse-path taken */
+	SMTP_STATE_RCPT,  /* at least one forward-path taken */
+	SMTP_STATE_DATA,  /* 354 said; input is content */
+};
+
+struct smtp_session {
+	struct session session; /* first */
+	struct smtp_server *server;
+	struct smtp_tx *tx; /* NULL: none, or lent */
+	enum smtp_state state;
+	bool esmtp;
+	uint32_t errors;       /* 5xx since the last message taken */
+	uint32_t transactions; /* so far */
+	size_t hello_len;
+	char hello[LIMIT_DOMAIN];
+};
+
+struct smtp_server {
+	struct store *store;
+	struct work *work;
+	struct flight *flight;
+	str hostname;
+	str aside_dir; /* octets of quarantined messages */
+	str refusal;   /* for connections over a limit */
+	struct arena arena;
+	_Atomic uint64_t sequence; /* of message ids */
+	_Atomic uint64_t message_size_octets;
+	_Atomic uint32_t recipients, transactions, idle_s;
+	/* Each loop's own: taken at its first message. */
+	struct {
+		bool taken;
+		struct flight_slot *slot;
+	} loops[LIMIT_LOOPS];
+};
+
+extern const struct session_protocol smtp_protocol; /* smtp/session.c */
+
+/* Says it and what happens next: a 221 or 421 closes, one 5xx too many closes with 421. */
+enum next smtp_say(struct smtp_session *s, enum smtp_reply reply);
+enum next smtp_say_with(struct smtp_session *s, enum smtp_reply reply, str detail);
+
+/* Forgets the transaction, if any; the session is as after EHLO. */
+void smtp_rollback(struct smtp_session *s);
+
+static inline str smtp_hello(const struct smtp_session *s) { return (str){ s->hello, s->hello_len }; }
+
+/* --- commands: one file each --- */
+enum next smtp_cmd_ehlo(struct smtp_session *s, str argument);
+enum next smtp_cmd_helo(struct smtp_session *s, str argument);
+enum next smtp_cmd_mail(struct smtp_session *s, str argument);
+enum next smtp_cmd_rcpt(struct smtp_session *s, str argument);
+enum next smtp_cmd_data(struct smtp_session *s, str argument);
+enum next smtp_data_octets(struct session *session, str octets, size_t *used);
+
+#endif

@@ -1,0 +1,152 @@
+#include "smtp/tx.h"
+
+#include <assert.h>
+
+#include "base/clock.h"
+#include "deliver/prefix.h"
+#include "smtp/report.h"
+#include "smtp/session_internal.h"
+#include "store/directory.h"
+#include "store/mailbox.h"
+
+err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size, struct smtp_tx **out)
+{
+	struct smtp_server *server = s->server;
+	struct arena arena;
+	struct smtp_tx *tx;
+	err e;
+
+	arena_init(&arena, loop_arena_pool(conn_loop(s->session.conn)), LIMIT_TRANSACTION_ARENA);
+	tx = arena_new(&arena, struct smtp_tx, 1);
+	if (!tx)
+		return ERR_NO_MEMORY;
+	e = arena_copy(&arena, reverse_path, &tx->reverse_path);
+	if (e.code != ERR_OK) {
+		arena_reset(&arena);
+		return e;
+	}
+	tx->server = server;
+	tx->arena = arena; /* from here on it lives in itself */
+	deliver_id_make(clock_now(), atomic_fetch_add(&server->sequence, 1), tx->id_octets);
+	tx->id = (str){ tx->id_octets, DELIVER_ID_LEN };
+	tx->declared_size = declared_size;
+	tx->size_limit = atomic_load(&server->message_size_octets);
+	route_init(&tx->route, &tx->arena, server->hostname);
+	*out = tx;
+	return OK;
+}
+
+enum route_answer smtp_tx_add_path(struct smtp_tx *tx, const struct smtp_path *path)
+{
+	struct smtp_forward_path *taken = arena_new(&tx->arena, struct smtp_forward_path, 1);
+	const struct directory *directory;
+	enum route_answer answer;
+
+	if (!taken || arena_copy(&tx->arena, path->text, &taken->text).code != ERR_OK)
+		return ROUTE_BUSY;
+	directory = directory_acquire(tx->server->store);
+	answer = route_add(&tx->route, directory,
+	                   &(struct route_query){ .local_part = path->local_part,
+	                                          .domain = path->domain,
+	                                          .size = tx->declared_size,
+	                                          .now_ms = clock_now() });
+	directory_release(directory);
+	if (answer != ROUTE_TAKEN)
+		return answer;
+	if (tx->last_path)
+		tx->last_path->next = taken;
+	else
+		tx->first_path = taken;
+	tx->last_path = taken;
+	tx->path_count++;
+	return ROUTE_TAKEN;
+}
+
+static err prepare_targets(struct smtp_tx *tx, struct deliver *deliver)
+{
+	struct deliver_target *targets = arena_new(&tx->arena, struct deliver_target, tx->route.count);
+	char room[LIMIT_PREFIX];
+	struct buf prefix;
+
+	if (!targets)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < tx->route.count; i++) {
+		const struct route_target *to = &tx->route.targets[i];
+
+		buf_init_fixed(&prefix, room, sizeof room);
+		prefix_add(&prefix, tx->reverse_path, to->delivered_to);
+		TRY(buf_err(&prefix));
+		targets[i].account_id = to->account_id;
+		targets[i].mailbox_id = MAILBOX_INBOX;
+		TRY(arena_copy(&tx->arena, buf_str(&prefix), &targets[i].prefix));
+	}
+	deliver->targets = targets;
+	deliver->target_count = tx->route.count;
+	return OK;
+}
+
+static void committed(struct commit *commit)
+{
+	struct smtp_tx *tx = (struct smtp_tx *)(void *)((char *)commit - offsetof(struct smtp_tx, commit));
+
+	session_wake(&tx->commit_wait);
+}
+
+err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx)
+{
+	struct deliver *deliver = &tx->op.deliver;
+	struct buf summary;
+
+	assert(tx->route.count > 0);
+	tx->op.kind = COMMIT_DELIVER;
+	deliver->draft = tx->content.draft;
+	deliver->id = tx->id;
+	deliver->reverse_path = tx->reverse_path;
+	deliver->received_ms = tx->received_ms;
+	buf_init(&summary, &tx->arena, LIMIT_SUMMARY);
+	TRY(smtp_content_summary(&tx->content, &summary));
+	deliver->summary = buf_str(&summary);
+	TRY(prepare_targets(tx, deliver));
+	TRY(smtp_report_prepare_accepted(s, tx));
+	deliver->event = tx->event;
+	tx->commit = (struct commit){ .loop = conn_loop(s->session.conn),
+		                      .done = committed,
+		                      .ops = &tx->op,
+		                      .op_count = 1,
+		                      .urgent = true };
+	return OK;
+}
+
+void smtp_tx_lend(struct smtp_session *s)
+{
+	assert(s->tx);
+	s->tx = NULL;
+}
+
+void smtp_tx_take_back(struct smtp_session *s, struct smtp_tx *tx)
+{
+	assert(!s->tx);
+	s->tx = tx;
+}
+
+struct smtp_tx *smtp_tx_of_job_wait(struct session_wait *wait)
+{
+	static_assert(offsetof(struct smtp_tx, job) == 0, "a job is its transaction's first member");
+	return (struct smtp_tx *)(void *)((char *)wait - offsetof(struct smtp_tx, job.wait));
+}
+
+struct smtp_tx *smtp_tx_of_commit_wait(struct session_wait *wait)
+{
+	return (struct smtp_tx *)(void *)((char *)wait - offsetof(struct smtp_tx, commit_wait));
+}
+
+void smtp_tx_free(struct smtp_tx *tx)
+{
+	struct arena arena;
+
+	if (!tx)
+		return;
+	smtp_content_fini(&tx->content);
+	arena = tx->arena; /* it holds itself */
+	arena_reset(&arena);
+}

@@ -1,0 +1,69 @@
+/* smtp/tx.h: one transaction: reverse-path, forward-paths, where they lead, the message, its commit.
+ *
+ * Apart from the session, so that RSET, a second EHLO and a lost connection are one call each, and so that
+ * work under way outlives its session: whoever waits for a worker or the committer lends the transaction to
+ * it (smtp_tx_lend) and gets it back (smtp_tx_take_back) or, where the session is gone, it is freed.
+ *
+ * Everything in it lives in its arena and goes with it. Loop thread; the fields are smtp/'s.
+ */
+#ifndef SMTP_TX_H
+#define SMTP_TX_H
+
+#include "deliver/id.h"
+#include "deliver/route.h"
+#include "session/session.h"
+#include "smtp/content.h"
+#include "smtp/path.h"
+#include "store/commit.h"
+
+struct smtp_server;
+struct smtp_session;
+
+struct smtp_forward_path {
+	struct smtp_forward_path *next;
+	str text;
+};
+
+struct smtp_tx {
+	struct session_job job; /* first: work on the draft finds the transaction by it */
+	err job_result;
+	struct smtp_server *server;
+	struct arena arena;
+	char id_octets[DELIVER_ID_LEN];
+	str id;
+	str reverse_path;
+	uint64_t declared_size; /* 0: unknown */
+	uint64_t size_limit;    /* as it was when the transaction began */
+	struct smtp_forward_path *first_path, *last_path;
+	uint32_t path_count;
+	struct route route;
+	struct smtp_content content;
+	int64_t received_ms;
+	/* the commit */
+	struct commit commit;
+	struct commit_op op;
+	struct session_wait commit_wait;
+	str event;
+};
+
+/* Begins a transaction: MAIL was taken. `reverse_path` is copied. ERR_NOSPACE. */
+err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size,
+                struct smtp_tx **out) MUST_USE;
+
+/* Looks up where `path` leads and takes it where it leads somewhere; ROUTE_TAKEN or why not. */
+enum route_answer smtp_tx_add_path(struct smtp_tx *tx, const struct smtp_path *path);
+
+/* Fills the commit: each target with its prefix, the summary, the event line. ERR_NOSPACE. */
+err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx) MUST_USE;
+
+void smtp_tx_lend(struct smtp_session *s);
+void smtp_tx_take_back(struct smtp_session *s, struct smtp_tx *tx);
+
+/* The transaction behind a wait that began with it. */
+struct smtp_tx *smtp_tx_of_job_wait(struct session_wait *wait);
+struct smtp_tx *smtp_tx_of_commit_wait(struct session_wait *wait);
+
+/* Forgets everything. NULL is legal. */
+void smtp_tx_free(struct smtp_tx *tx);
+
+#endif

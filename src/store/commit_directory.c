@@ -85,7 +85,7 @@ static err domain_change(struct batch *b, const struct directory_change *c, stru
 /* A new address: its domain is ours and nobody has it. */
 static err check_free(const struct batch *b, str address)
 {
-	if (!directory_work_domain(b->directory, address_domain(address)))
+	if (!directory_work_domain(b->directory, directory_domain_of(address)))
 		return (err){ ERR_MISSING, 0, "there is no such domain; add it first" };
 	if (directory_work_account(b->directory, address))
 		return (err){ ERR_EXISTS, 0, "there is an account of that address already" };

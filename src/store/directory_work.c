@@ -33,7 +33,7 @@ static str id_key(const uint64_t *account_id)
 	return (str){ (const char *)account_id, sizeof *account_id };
 }
 
-str address_domain(str address)
+str directory_domain_of(str address)
 {
 	size_t at = str_rfind_char(address, '@');
 
@@ -383,7 +383,7 @@ size_t directory_work_in_domain(const struct directory_work *w, str name)
 
 	for (int l = LIST_ACCOUNT; l <= LIST_ALIAS; l++)
 		for (size_t i = 0; i < w->list[l].count; i++)
-			n += str_eq(address_domain(entry_name((enum list_kind)l, w->list[l].at[i])), name);
+			n += str_eq(directory_domain_of(entry_name((enum list_kind)l, w->list[l].at[i])), name);
 	return n;
 }
 
@@ -394,7 +394,7 @@ static void count_domains(struct directory *d)
 
 	for (size_t i = 0; i < d->list[LIST_ACCOUNT].count; i++) {
 		const struct account *a = d->list[LIST_ACCOUNT].at[i];
-		if (!list_find(domains, address_domain(a->address), &at))
+		if (!list_find(domains, directory_domain_of(a->address), &at))
 			continue;
 		struct domain *domain = domains->at[at];
 		domain->accounts++;
@@ -403,7 +403,7 @@ static void count_domains(struct directory *d)
 	}
 	for (size_t i = 0; i < d->list[LIST_ALIAS].count; i++) {
 		const struct alias *a = d->list[LIST_ALIAS].at[i];
-		if (list_find(domains, address_domain(a->address), &at))
+		if (list_find(domains, directory_domain_of(a->address), &at))
 			((struct domain *)domains->at[at])->aliases++;
 	}
 }

@@ -34,6 +34,6 @@ size_t directory_work_in_domain(const struct directory_work *work, str name);
 err directory_work_publish(const struct directory_work *work, struct directory **out) MUST_USE;
 
 /* The part of an address behind its last "@". */
-str address_domain(str address);
+str directory_domain_of(str address);
 
 #endif

@@ -56,6 +56,7 @@
 #define LIMIT_OUTPUT_WINDOW (256u * LIMIT_KB) /* octets of content in flight a connection */
 #define LIMIT_OUTPUT_QUEUE (64u * LIMIT_KB)   /* octets of reply runs a connection may have waiting */
 #define LIMIT_ACCEPT_BACKLOG 1024u            /* connections */
+#define LIMIT_LISTENERS 64u                   /* addresses in [listen] */
 #define LIMIT_WORK_QUEUE 1024u                /* jobs waiting in one work class */
 #define LIMIT_BLOCK (16u * LIMIT_KB)          /* octets of one block of message content in memory */
 #define LIMIT_SPARE_BLOCKS 128u               /* blocks a loop keeps for the next that asks: 2 MB */
@@ -82,6 +83,7 @@
 #define LIMIT_ALIAS_DEPTH 10u     /* aliases in a chain; a longer one is a loop */
 #define LIMIT_SUSPENDED_DAYS 5u   /* mail to a suspended account waits at its senders, then it is refused */
 #define LIMIT_PASSWORD 1024u      /* octets */
+#define LIMIT_DISPLAY_NAME 256u   /* octets of a person's name */
 
 /* what is changed before the commit */
 #define LIMIT_AMEND_FIELD 1024u /* octets of a field that are held back until its fate is settled */
@@ -103,6 +105,14 @@
 #define LIMIT_FLIGHT_SLOTS 128u        /* threads that may parse foreign octets at once */
 #define LIMIT_FLIGHT_FINGERPRINT 4096u /* octets of a message that its fingerprint covers */
 #define LIMIT_QUARANTINE 1000u         /* fingerprints remembered */
+
+/* HTTP: the control socket now */
+#define LIMIT_HTTP_HEAD (16u * LIMIT_KB)       /* octets of a request line and its header fields */
+#define LIMIT_HTTP_BODY LIMIT_MB               /* octets of a request's content */
+#define LIMIT_HTTP_IDLE_MS 60000               /* between octets of a request, and between requests */
+#define LIMIT_COMMAND_MEMORY (256u * LIMIT_MB) /* octets: all of one command-line command */
+#define LIMIT_ADMIN_ARENA (8u * LIMIT_MB)      /* octets: one management operation */
+#define LIMIT_ADMIN_ANSWER (64u * LIMIT_MB)    /* octets of one answer: some 400,000 accounts */
 
 /* What [limits] may set; limits_default() has the values. Counts unless a unit stands at the end. */
 struct limits {

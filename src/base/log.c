@@ -24,7 +24,7 @@ static struct {
 	pthread_mutex_t lock;
 	pthread_cond_t filled;
 	pthread_t thread;
-	bool running, stopping;
+	bool running, stopping, silent;
 	char *half[2];
 	size_t used;
 	int filling;
@@ -149,12 +149,16 @@ static void write_all(const char *p, size_t n)
 	}
 }
 
+void log_silence(void) { writer.silent = true; }
+
 void log_write_line(str line)
 {
 	pthread_mutex_lock(&writer.lock);
 	if (!writer.running) {
+		bool silent = writer.silent;
 		pthread_mutex_unlock(&writer.lock);
-		write_all(line.ptr, line.len);
+		if (!silent)
+			write_all(line.ptr, line.len);
 		return;
 	}
 	if (line.len > LIMIT_LOG_BACKLOG - writer.used) {

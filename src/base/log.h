@@ -56,6 +56,10 @@ void log_add_json_string(struct buf *out, str s);
 /* A line that log_format made already (with its newline). */
 void log_write_line(str line);
 
+/* From here on nothing is written: for a command whose person is told by the command itself. Before threads.
+ */
+void log_silence(void);
+
 /* Begins the writer thread (once a process; the server's), and ends it with everything written. */
 err log_start_writer(void) MUST_USE;
 void log_stop_writer(void);

@@ -1,0 +1,89 @@
+#include "admin/operation.h"
+
+#include "admin/operation_internal.h"
+
+static const struct operation operations[] = {
+	/* clang-format off */
+	{ STR_INIT("domain.add"),       WORK_READ,     domain_add_prepare,       domain_add_finish },
+	{ STR_INIT("domain.remove"),    WORK_READ,     domain_remove_prepare,    removed_finish },
+	{ STR_INIT("domain.list"),      WORK_BULK,     domain_list_prepare,      NULL },
+	{ STR_INIT("domain.show"),      WORK_READ,     domain_show_prepare,      NULL },
+	{ STR_INIT("account.add"),      WORK_PASSWORD, account_add_prepare,      account_finish },
+	{ STR_INIT("account.remove"),   WORK_READ,     account_remove_prepare,   removed_finish },
+	{ STR_INIT("account.list"),     WORK_BULK,     account_list_prepare,     NULL },
+	{ STR_INIT("account.show"),     WORK_READ,     account_show_prepare,     NULL },
+	{ STR_INIT("account.password"), WORK_PASSWORD, account_password_prepare, account_finish },
+	{ STR_INIT("account.suspend"),  WORK_READ,     account_suspend_prepare,  account_finish },
+	{ STR_INIT("account.resume"),   WORK_READ,     account_resume_prepare,   account_finish },
+	{ STR_INIT("account.rename"),   WORK_READ,     account_rename_prepare,   account_rename_finish },
+	{ STR_INIT("account.quota"),    WORK_READ,     account_quota_prepare,    account_finish },
+	{ STR_INIT("alias.add"),        WORK_READ,     alias_add_prepare,        alias_finish },
+	{ STR_INIT("alias.remove"),     WORK_READ,     alias_remove_prepare,     alias_remove_finish },
+	{ STR_INIT("alias.list"),       WORK_BULK,     alias_list_prepare,       NULL },
+	{ STR_INIT("status"),           WORK_READ,     status_prepare,           NULL },
+	/* clang-format on */
+};
+
+const struct operation *operation_find(str name)
+{
+	for (size_t i = 0; i < sizeof operations / sizeof operations[0]; i++)
+		if (str_eq(operations[i].name, name))
+			return &operations[i];
+	return NULL;
+}
+
+const struct operation *operation_next(size_t *at)
+{
+	return *at < sizeof operations / sizeof operations[0] ? &operations[(*at)++] : NULL;
+}
+
+void operation_call_init(struct operation_call *call, struct arena *arena, struct store *store,
+                         const json_t *arguments)
+{
+	*call = (struct operation_call){ .arena = arena, .store = store, .arguments = arguments };
+}
+
+static void look_anew(struct operation_call *call)
+{
+	if (call->directory)
+		directory_release(call->directory);
+	call->directory = directory_acquire(call->store);
+}
+
+err operation_prepare(const struct operation *operation, struct operation_call *call)
+{
+	look_anew(call);
+	TRY(operation->prepare(call));
+	assert((call->change == NULL) == (call->answer != NULL));
+	assert(call->change == NULL || operation->finish != NULL);
+	return OK;
+}
+
+err operation_finish(const struct operation *operation, struct operation_call *call, err committed)
+{
+	if (committed.code != ERR_OK)
+		return err_wrap(call->arena, committed, STR_FMT, STR_ARG(call->change->name));
+	look_anew(call);
+	return operation->finish(call);
+}
+
+err operation_run(const struct operation *operation, struct operation_call *call)
+{
+	TRY(operation_prepare(operation, call));
+	if (!call->change)
+		return OK;
+	struct commit_op op = { .kind = COMMIT_DIRECTORY, .directory = *call->change };
+	struct commit commit = { .arena = call->arena, .ops = &op, .op_count = 1 };
+
+	store_commit_wait(call->store, &commit);
+	return operation_finish(operation, call, op.result);
+}
+
+void operation_call_fini(struct operation_call *call)
+{
+	if (call->directory)
+		directory_release(call->directory);
+	json_decref(call->answer);
+	json_decref(call->warnings);
+	*call = (struct operation_call){ 0 };
+}

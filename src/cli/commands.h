@@ -1,0 +1,28 @@
+/* cli/commands.h: the subcommands, one file each. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+#include "cli/command.h"
+
+extern const struct command init_command;
+extern const struct command domain_command;
+extern const struct command account_command;
+extern const struct command alias_command;
+extern const struct command trace_command;
+extern const struct command check_command;
+extern const struct command config_command;
+extern const struct command verify_command;
+extern const struct command backup_command;
+extern const struct command restore_command;
+extern const struct command doctor_command;
+
+/* A command whose first word says which of several actions is meant. */
+struct action {
+	const char *name;
+	int (*run)(struct command_line *line); /* the word is taken off */
+};
+
+/* Runs the action that the line's first word names; 64 where there is none. */
+int run_action(struct command_line *line, const struct action *actions, size_t count);
+
+#endif

@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "admin/operation.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "cli/ask.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "net/selfsigned.h"
+#include "store/store.h"
+
+/* Above these ports stand those of the protocols, up to +995. */
+enum { HIGHEST_BASE = 65535 - 995 };
+
+struct plan {
+	str directory; /* absolute */
+	struct config_initial config;
+	const char *domain; /* or NULL */
+	str config_path;
+};
+
+static err join(struct arena *arena, str directory, const char *name, str *out)
+{
+	struct buf path;
+
+	buf_init(&path, arena, LIMIT_KB * 8);
+	buf_add(&path, directory);
+	buf_add_char(&path, '/');
+	buf_add(&path, str_of(name));
+	TRY(buf_err(&path));
+	*out = buf_str(&path);
+	return OK;
+}
+
+static err read_line(struct command_line *line, struct plan *plan)
+{
+	const char *hostname = NULL, *ports = NULL, *user = NULL;
+	const struct option options[] = { { "--hostname", NULL, &hostname },
+		                          { "--domain", NULL, &plan->domain },
+		                          { "--ports", NULL, &ports },
+		                          { "--user", NULL, &user } };
+	uint64_t base = 0;
+
+	TRY(options_read(line, options, 4, 1, 1, "DIR"));
+	if (!hostname)
+		return command_usage(line,
+		                     "--hostname is missing: the name by which other mail servers reach this "
+		                     "machine, like mail.shop.example");
+	if (ports && !str_to_u64(str_of(ports), HIGHEST_BASE, &base))
+		return command_usage(line, "--ports \"%s\": a number up to %d", ports, HIGHEST_BASE);
+	plan->config.hostname = str_of(hostname);
+	plan->config.ports = ports != NULL;
+	plan->config.base = (uint16_t)base;
+	plan->config.user = str_of(user ? user : "");
+	return OK;
+}
+
+static err make_directory(struct command_line *line, struct plan *plan)
+{
+	const char *named = line->words[0];
+
+	TRY(directory_make(line->arena, str_of(named), 0755));
+	char *whole = realpath(named, NULL);
+	if (!whole)
+		return err_errno(line->arena, errno, "%s", named);
+	err e = arena_copy(line->arena, str_of(whole), &plan->directory);
+	free(whole);
+	TRY(e);
+	TRY(join(line->arena, plan->directory, "postrider.toml", &plan->config_path));
+	char *path = arena_z(line->arena, plan->config_path);
+	if (!path || access(path, F_OK) == 0)
+		return err_new(line->arena, ERR_EXISTS,
+		               STR_FMT " is there already; nothing was changed. Use it (postrider -c " STR_FMT
+		                       " serve) or name another directory",
+		               STR_ARG(plan->config_path), STR_ARG(plan->config_path));
+	return OK;
+}
+
+static err make_certificate(struct command_line *line, struct plan *plan)
+{
+	str certificate = { 0 }, key = { 0 };
+
+	TRY(join(line->arena, plan->directory, "certificate.pem", &plan->config.certificate));
+	TRY(join(line->arena, plan->directory, "key.pem", &plan->config.key));
+	TRY(certificate_make_self_signed(line->arena, plan->config.hostname, &certificate, &key));
+	TRY(file_replace(line->arena, plan->config.certificate, certificate, 0644));
+	return file_replace(line->arena, plan->config.key, key, 0600);
+}
+
+/* The configuration's text, checked by reading it back. It is put in place last, so that an init that failed
+ * may be repeated. */
+static err format_config(struct command_line *line, struct plan *plan, str *text, struct config **config)
+{
+	struct buf out;
+
+	TRY(join(line->arena, plan->directory, "data", &plan->config.data_dir));
+	buf_init(&out, line->arena, LIMIT_CONFIG_FILE);
+	TRY(config_initial_write(&out, &plan->config));
+	TRY(buf_err(&out));
+	*text = buf_str(&out);
+	return config_parse(line->arena, plan->config_path, *text, config);
+}
+
+static err add_domain(struct command_line *line, struct plan *plan, const struct config *config)
+{
+	struct store *store = NULL;
+	struct operation_call call;
+	AUTO(file) lock = FILE_NONE;
+
+	TRY(open_store(line, config, &store, &lock));
+	if (!plan->domain) {
+		store_close(store);
+		return OK;
+	}
+	json_t *arguments = json_pack("{s:s}", "domain", plan->domain);
+	operation_call_init(&call, line->arena, store, arguments);
+	err e = operation_run(operation_find(STR("domain.add")), &call);
+	operation_call_fini(&call);
+	json_decref(arguments);
+	store_close(store);
+	return e.code == ERR_EXISTS ? OK : e;
+}
+
+static err make_all(struct command_line *line, struct plan *plan)
+{
+	struct config *config = NULL;
+	str text = { 0 };
+
+	TRY(read_line(line, plan));
+	TRY(make_directory(line, plan));
+	TRY(make_certificate(line, plan));
+	TRY(format_config(line, plan, &text, &config));
+	TRY(add_domain(line, plan, config));
+	return file_replace(line->arena, plan->config_path, text, 0644);
+}
+
+static void say_done(struct command_line *line, const struct plan *plan)
+{
+	const char *dir = line->words[0], *domain = plan->domain ? plan->domain : "shop.example";
+
+	if (line->json) {
+		json_t *object = json_pack("{s:s%, s:s%, s:s?}", "config", plan->config_path.ptr,
+		                           plan->config_path.len, "data_dir", plan->config.data_dir.ptr,
+		                           plan->config.data_dir.len, "domain", plan->domain);
+		command_print_json(object);
+		json_decref(object);
+		return;
+	}
+	printf("Made %s\n  postrider.toml   the configuration\n"
+	       "  certificate.pem  a self-signed certificate, with key.pem\n"
+	       "  data/            where mail is kept\n\n",
+	       dir);
+	if (plan->domain)
+		printf("Mail for %s will be taken. Next, a mailbox for a person, then the server:\n\n",
+		       domain);
+	else
+		puts("Next, the domain of your addresses, a mailbox for a person, then the server:\n");
+	if (!plan->domain)
+		printf("  postrider -c %s/postrider.toml domain add %s\n", dir, domain);
+	printf("  postrider -c %s/postrider.toml account add ann@%s\n", dir, domain);
+	printf("  postrider -c %s/postrider.toml serve\n", dir);
+}
+
+static int run(struct command_line *line)
+{
+	struct plan plan = { 0 };
+
+	err e = make_all(line, &plan);
+	if (e.code != ERR_OK)
+		return command_fail(line, e);
+	say_done(line, &plan);
+	return command_done(line);
+}
+
+const struct command init_command = {
+	.name = "init",
+	.summary = "make the configuration and data of a new mail server",
+	.help = "Usage: postrider init DIR --hostname NAME [--domain DOMAIN] [--ports BASE] [--user USER]\n"
+		"\n"
+		"Makes DIR with a configuration, a self-signed certificate and an empty store. Refuses (73)\n"
+		"where DIR/postrider.toml exists.\n"
+		"\n"
+		"  --hostname NAME  the name by which other mail servers reach this machine (its MX name),\n"
+		"                   like mail.shop.example\n"
+		"  --domain DOMAIN  the domain of your addresses, like shop.example; more can be added "
+		"later\n"
+		"  --ports BASE     for trying it out without root: listens on 127.0.0.1 only, at BASE + "
+		"the\n"
+		"                   usual port (BASE 20000: SMTP at 20025, POP3 at 20110)\n"
+		"  --user USER      the user that the server becomes when it is started by root\n",
+	.run = run,
+};

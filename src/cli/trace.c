@@ -1,0 +1,167 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/limits.h"
+#include "cli/ask.h"
+#include "cli/commands.h"
+#include "cli/options.h"
+#include "store/event.h"
+
+/* An id, once learned, brings in events that do not name what was asked for: an address or Message-ID stands
+ * in a message's acceptance, its queue id in everything after it. Of more messages than this only the events
+ * that name the thing itself are shown. */
+enum { IDS_MOST = 20 };
+
+struct finding {
+	json_t *events; /* by line, so that none comes twice */
+	json_t *ids;    /* a set */
+};
+
+static bool keep(str text, void *user)
+{
+	struct finding *f = user;
+	json_t *event = json_loadb(text.ptr, text.len, 0, NULL);
+	const char *id = json_text(event, "id");
+
+	if (!event) /* a line cut by a crash */
+		return true;
+	if (*id && json_object_size(f->ids) < IDS_MOST)
+		json_object_set_new(f->ids, id, json_true());
+	char *key = json_dumps(event, JSON_COMPACT);
+	if (key)
+		json_object_set(f->events, key, event);
+	free(key);
+	json_decref(event);
+	return true;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const json_t *const *x = a, *const *y = b;
+
+	return strcmp(json_text(*x, "time"), json_text(*y, "time"));
+}
+
+/* Times are RFC 3339 in UTC and of one width, so their octets sort as they do. The events are borrowed. */
+static err sort_by_time(struct command_line *line, json_t *events, json_t ***out)
+{
+	json_t **order = arena_new(line->arena, json_t *, json_object_size(events) + 1);
+	const char *key;
+	json_t *event;
+	size_t n = 0;
+
+	if (!order)
+		return ERR_NO_MEMORY;
+	json_object_foreach(events, key, event) order[n++] = event;
+	qsort(order, n, sizeof(json_t *), by_time);
+	*out = order;
+	return OK;
+}
+
+/* First what names the thing, then everything about the messages found thereby. */
+static err find_events(struct command_line *line, str directory, const char *needle, struct finding *f)
+{
+	json_t *ids, *value;
+	const char *id;
+
+	TRY(event_search(line->arena, directory, str_of(needle), keep, f));
+	ids = json_copy(f->ids);
+	json_object_foreach(ids, id, value)
+	{
+		err e = event_search(line->arena, directory, str_of(id), keep, f);
+		if (e.code != ERR_OK) {
+			json_decref(ids);
+			return e;
+		}
+	}
+	json_decref(ids);
+	return OK;
+}
+
+/* One event for people: when, what, and its fields as they are named in the log. */
+static void print_event(json_t *event)
+{
+	const char *key;
+	json_t *value;
+
+	printf("%s  %-20s", json_text(event, "time"), json_text(event, "event"));
+	json_object_foreach(event, key, value)
+	{
+		if (strcmp(key, "time") == 0 || strcmp(key, "event") == 0)
+			continue;
+		char *text = json_is_string(value) ? NULL : json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
+		printf("  %s=%s", key, text ? text : json_string_value(value));
+		free(text);
+	}
+	putchar('\n');
+}
+
+static int print_events(struct command_line *line, const char *needle, json_t *events)
+{
+	size_t count = json_object_size(events);
+	json_t **order = NULL;
+
+	if (count == 0)
+		return command_fail(line,
+		                    err_new(line->arena, ERR_MISSING,
+		                            "nothing is known of \"%s\"; give a queue id, a Message-ID or "
+		                            "an address as they stand in a message's header",
+		                            needle));
+	err e = sort_by_time(line, events, &order);
+	if (e.code != ERR_OK)
+		return command_fail(line, e);
+	for (size_t i = 0; i < count; i++)
+		if (line->json)
+			command_print_json(order[i]);
+		else
+			print_event(order[i]);
+	return command_done(line);
+}
+
+/* A Message-ID is asked for with or without its brackets, an address in any case. */
+static const char *needle_of(struct command_line *line)
+{
+	size_t len = strlen(line->words[0]);
+	str text = { line->words[0], len };
+
+	if (len > 2 && text.ptr[0] == '<' && text.ptr[len - 1] == '>')
+		text = str_slice(text, 1, len - 1);
+	const char *needle = arena_z(line->arena, text);
+	return needle ? needle : line->words[0];
+}
+
+static int run(struct command_line *line)
+{
+	struct finding f = { 0 };
+	const struct config *config = NULL;
+
+	err e = options_read(line, NULL, 0, 1, 1, "QUEUE-ID|MESSAGE-ID|ADDRESS");
+	if (e.code != ERR_OK)
+		return command_fail(line, e);
+	int code = command_load_config(line, &config);
+	if (code != EXIT_FINE)
+		return code;
+	f.events = json_object();
+	f.ids = json_object();
+	const char *needle = needle_of(line);
+	e = become_owner(line, config);
+	if (e.code == ERR_OK)
+		e = find_events(line, config->data_dir, needle, &f);
+	code = e.code == ERR_OK ? print_events(line, needle, f.events) : command_fail(line, e);
+	json_decref(f.events);
+	json_decref(f.ids);
+	return code;
+}
+
+const struct command trace_command = {
+	.name = "trace",
+	.summary = "everything that happened to a message",
+	.help = "Usage: postrider trace QUEUE-ID|MESSAGE-ID|ADDRESS\n"
+		"\n"
+		"Shows what happened to a message, or to all mail from or to an address, in order. A queue "
+		"id\n"
+		"stands in a message's Received field after \"id\", and in the reply its sender was given.\n"
+		"Works with and without a running server.\n",
+	.run = run,
+};

@@ -1,4 +1,4 @@
-"""The peers of tools/peer take mail and deliver it, and leave nothing behind: else no comparison with them means a thing."""
+"""The peers of tools/peer take mail, deliver it and leave nothing behind: else comparing with them means nothing."""
 
 import os
 import pathlib

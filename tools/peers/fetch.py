@@ -98,7 +98,7 @@ def installed(package: str) -> bool:
 
 
 def merge_usr(root: Path) -> None:
-    """Packages of Debian 12 may still bring /lib; the host's /lib is a link to /usr/lib, where jail.py lays the tree."""
+    """Moves what packages still bring in /lib to where it belongs: the host's /lib is a link to /usr/lib."""
     for name in ("bin", "sbin", "lib", "lib64"):
         if (root / name).is_dir():
             shutil.copytree(root / name, root / "usr" / name, symlinks=True, dirs_exist_ok=True)

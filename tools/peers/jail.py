@@ -4,7 +4,8 @@ Inside, the peer's packages lie over the host's /usr and /etc (read-only overlay
 a private passwd and group lies over that, and /var/lib, /var/spool, /var/mail, /run and /var/log are the peer's
 own: tmpfs, or folders on a real disk where syncs have to cost what they cost. /dev has the few devices a server
 wants and a free place for /dev/log. The network is the host's, so loopback ports work. Nothing is installed, no file
-of the host is touched, and a mail server of the host's own goes on undisturbed. When process 1 of the room ends, the kernel kills whatever the peer started.
+of the host is touched, and a mail server of the host's own goes on undisturbed. When process 1 of the room ends, the
+kernel kills whatever the peer started.
 """
 import ctypes
 import os

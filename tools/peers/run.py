@@ -1,4 +1,4 @@
-"""Runs a plan in the foreground: writes its configuration, furnishes its room, starts its programs, says when it is ready.
+"""Runs a plan in the foreground: writes its configuration, furnishes its room, starts its programs, says "ready".
 
 Two processes: the supervisor, which the caller started, and below it process 1 of the room. The supervisor dies with
 its caller and the room with the supervisor, whoever is killed first and however.

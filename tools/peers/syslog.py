@@ -1,4 +1,4 @@
-"""The room's syslog: /dev/log (RFC 3164 lines, as syslog(3) sends them) into a file, so that nothing reaches the host's."""
+"""The room's syslog: /dev/log (lines as in RFC 3164) into a file, so that nothing reaches the host's."""
 import os
 import socket
 import threading

@@ -24,7 +24,14 @@ class Lines:
     def __init__(self, address, timeout=30):
         self.socket = socket.create_connection(address, timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = self.socket.getsockname()[1]
         self.pending = bytearray()
+        self.received = 0
+
+    @property
+    def consumed(self):
+        """Octets of the server's stream that were read as lines or blocks so far."""
+        return self.received - len(self.pending)
 
     def __enter__(self):
         return self
@@ -43,6 +50,7 @@ class Lines:
         if not got:
             raise Closed(f"closed by the server; {len(self.pending)} octets of a line were there")
         self.pending += got
+        self.received += len(got)
 
     def line(self):
         while (end := self.pending.find(b"\r\n")) < 0:

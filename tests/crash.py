@@ -20,7 +20,6 @@ import threading
 import time
 
 import clients
-from instance import PASSWORD
 
 ACCOUNTS = ("ann@shop.example", "bob@shop.example", "cat@shop.example")
 LARGEST = 2 << 20
@@ -44,23 +43,23 @@ def _lines():
 LINES = _lines()
 
 
-def message(seq):
+def message(seq, largest=LARGEST):
     """The message with this number: the same octets every time."""
     rng = random.Random(seq)
-    size = int(100 * (LARGEST / 100) ** (rng.random() ** 1.5))
+    size = int(100 * (largest / 100) ** (rng.random() ** 1.5))
     head = (b"From: Load <load@far.example>\r\nSubject: crash test\r\nX-Crash-Seq: %d\r\n"
             b"Message-ID: <%d@far.example>\r\n\r\n" % (seq, seq))
-    body = max(0, min(size, LARGEST) - len(head) - 2)
+    body = max(0, min(size, largest) - len(head) - 2)
     start = LINES.index(b"\r\n", rng.randrange(1 << 20)) + 2
     return head + LINES[start:start + body].rstrip(b"\r\n") + b"\r\n"
 
 
-def identify(octets):
+def identify(octets, made=message):
     """The seq of a collected message; AssertionError where it is not that message below trace fields."""
     found = SEQ.search(octets, 0, 16384)
     assert found, f"a message that nobody sent: {octets[:300]!r}"
     seq = int(found.group(1))
-    sent = message(seq)
+    sent = made(seq)
     assert octets.endswith(sent), f"message {seq} is damaged: {len(octets)} octets, {len(sent)} were sent"
     above = octets[:len(octets) - len(sent)]
     assert TRACE.fullmatch(above), f"message {seq} has more than trace fields above it: {above[:600]!r}"
@@ -68,15 +67,15 @@ def identify(octets):
 
 
 class Ledger:
-    """What the server has promised. Filled by the clients' threads, settled while none of them runs."""
+    """What the server has promised. Filled while clients run, settled while none does."""
 
-    def __init__(self):
+    def __init__(self, accounts=ACCOUNTS):
         self.lock = threading.Lock()
         self.next_seq = 1
         self.to = {}          # seq: accounts, of every message tried
         self.kept = set()     # seqs acknowledged, or found after a crash
         self.void = set()     # seqs not acknowledged and not found: never to be seen
-        self.gone = {a: set() for a in ACCOUNTS}
+        self.gone = {a: set() for a in accounts}
         self.unsure = []      # (account, seqs) of QUITs without an answer
         self.deletions = 0    # acknowledged
         self.refused = 0      # 4xx
@@ -232,10 +231,9 @@ class Crash:
         self.moments = dict({"load": self._under_load, "start": self._at_start, "drain": self._while_draining},
                             **(moments or {}))
         self.kills = {name: 0 for name in self.moments}
-        for account in ACCOUNTS:
-            instance.account_add(account)
 
     def run(self, kills):
+        """The instance runs already and has the accounts."""
         names = list(self.moments)
         for n in range(kills):
             # Every kind of moment comes; load is the most dangerous one, so it comes every other time.
@@ -243,7 +241,7 @@ class Crash:
             victim = self.rng.choice(("child", "parent", "both"))
             self.moments[name](victim)
             self.kills[name] += 1
-            self._again()
+            self.again()
             self.check(f"after kill {n + 1} of {victim} at {name}", full=n + 1 == kills)
 
     # -- moments -------------------------------------------------------------------------------------
@@ -300,7 +298,7 @@ class Crash:
 
     # -- after it ------------------------------------------------------------------------------------
 
-    def _again(self):
+    def again(self):
         """Serving again: by its parent where that lives, else by a new start."""
         process = self.instance.process
         deadline = time.monotonic() + 40

@@ -8,13 +8,15 @@ import random
 
 import pytest
 
-from crash import Crash, Ledger, identify, message
+from crash import ACCOUNTS, Crash, Ledger, identify, message
 from test_harness import TOY
 
 A, B = "ann@shop.example", "bob@shop.example"
 
 
 def kills_of(one, kills, seed):
+    for account in ACCOUNTS:
+        one.account_add(account)
     one.start()
     crash = Crash(one, seed)
     crash.run(kills)

@@ -1,18 +1,34 @@
 #include <string.h>
 
+#include "base/buf.h"
+#include "base/limits.h"
 #include "cli/commands.h"
+
+/* "add, remove or list" */
+static const char *listed(struct command_line *line, const struct action *actions, size_t count)
+{
+	struct buf names;
+
+	buf_init(&names, line->arena, LIMIT_ERROR_SENTENCE);
+	for (size_t i = 0; i < count; i++) {
+		buf_add(&names, i == 0 ? STR("") : i + 1 < count ? STR(", ") : STR(" or "));
+		buf_add(&names, str_of(actions[i].name));
+	}
+	const char *z = arena_z(line->arena, buf_str(&names));
+	return z ? z : "";
+}
 
 int run_action(struct command_line *line, const struct action *actions, size_t count)
 {
 	if (line->count == 0)
 		return command_fail(
-			line, command_usage(line, "%s: what is to be done is missing", line->command->name));
+			line, command_usage(line, "what is to be done? %s", listed(line, actions, count)));
 	for (size_t i = 0; i < count; i++)
 		if (strcmp(actions[i].name, line->words[0]) == 0) {
 			line->words++;
 			line->count--;
 			return actions[i].run(line);
 		}
-	return command_fail(
-		line, command_usage(line, "%s has no action \"%s\"", line->command->name, line->words[0]));
+	return command_fail(line, command_usage(line, "there is no \"%s\"; it is one of %s", line->words[0],
+	                                        listed(line, actions, count)));
 }

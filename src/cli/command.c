@@ -27,7 +27,8 @@ int command_fail_with(const struct command_line *line, enum exit_code code, err 
 		json_decref(object);
 		return (int)code;
 	}
-	fprintf(stderr, "postrider: %s\n", what);
+	fprintf(stderr, "postrider%s%s: %s\n", line->command ? " " : "",
+	        line->command ? line->command->name : "", what);
 	if (code == EXIT_USAGE && line->command)
 		fprintf(stderr, "See: postrider %s --help\n", line->command->name);
 	return (int)code;

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -10,6 +11,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "deliver/address.h"
 #include "net/selfsigned.h"
 #include "store/store.h"
 
@@ -105,37 +107,68 @@ static err format_config(struct command_line *line, struct plan *plan, str *text
 	return config_parse(line->arena, plan->config_path, *text, config);
 }
 
-static err add_domain(struct command_line *line, struct plan *plan, const struct config *config)
+/* The data directory, belonging to who the server will be. */
+static err make_data_dir(struct command_line *line, const struct config *config)
 {
-	struct store *store = NULL;
-	struct operation_call call;
-	AUTO(file) lock = FILE_NONE;
+	char *path = arena_z(line->arena, config->data_dir), *user = arena_z(line->arena, config->user);
 
-	TRY(open_store(line, config, &store, &lock));
-	if (!plan->domain) {
-		store_close(store);
+	if (!path || !user)
+		return ERR_NO_MEMORY;
+	TRY(directory_make(line->arena, config->data_dir, 0700));
+	if (config->user.len == 0 || geteuid() != 0)
 		return OK;
-	}
+	const struct passwd *entry = getpwnam(user);
+	if (!entry)
+		return err_new(line->arena, ERR_SYNTAX,
+		               "there is no user \"%s\"; make one: adduser --system %s", user, user);
+	if (chown(path, entry->pw_uid, entry->pw_gid) != 0)
+		return err_errno(line->arena, errno, "giving %s to %s", path, user);
+	return OK;
+}
+
+static err add_domain(struct command_line *line, const struct plan *plan, struct store *store)
+{
+	struct operation_call call;
 	json_t *arguments = json_pack("{s:s}", "domain", plan->domain);
+
 	operation_call_init(&call, line->arena, store, arguments);
 	err e = operation_run(operation_find(STR("domain.add")), &call);
 	operation_call_fini(&call);
 	json_decref(arguments);
-	store_close(store);
-	return e.code == ERR_EXISTS ? OK : e;
+	return e.code == ERR_EXISTS ? OK : e; /* a former init came that far */
 }
 
+static err make_store(struct command_line *line, const struct plan *plan, const struct config *config)
+{
+	struct store *store = NULL;
+	AUTO(file) lock = FILE_NONE;
+
+	TRY(open_store(line, config, &store, &lock));
+	err e = plan->domain ? add_domain(line, plan, store) : OK;
+	store_close(store);
+	return e;
+}
+
+/* The configuration goes last of what root makes, since making the store may turn root into the server's
+ * user; it is taken away again where that fails, so that init may be repeated. */
 static err make_all(struct command_line *line, struct plan *plan)
 {
 	struct config *config = NULL;
-	str text = { 0 };
+	str text = { 0 }, domain = { 0 };
 
 	TRY(read_line(line, plan));
+	if (plan->domain)
+		TRY(domain_normalise(line->arena, str_of(plan->domain), &domain));
 	TRY(make_directory(line, plan));
 	TRY(make_certificate(line, plan));
 	TRY(format_config(line, plan, &text, &config));
-	TRY(add_domain(line, plan, config));
-	return file_replace(line->arena, plan->config_path, text, 0644);
+	TRY(make_data_dir(line, config));
+	TRY(file_replace(line->arena, plan->config_path, text, 0644));
+	err e = make_store(line, plan, config);
+	char *path = arena_z(line->arena, plan->config_path);
+	if (e.code != ERR_OK && path)
+		(void)unlink(path);
+	return e;
 }
 
 static void say_done(struct command_line *line, const struct plan *plan)

@@ -58,7 +58,7 @@ err options_read(struct command_line *line, const struct option *options, size_t
 	}
 	line->count = kept;
 	if (kept < least)
-		return command_usage(line, "it needs %s", what);
+		return command_usage(line, "%s is missing", what);
 	if (kept > most)
 		return command_usage(line, "unexpected argument \"%s\"", line->words[most]);
 	return OK;

@@ -1,0 +1,38 @@
+/* cli/doctor_internal.h: one finding after another; for doctor's files only. */
+#ifndef CLI_DOCTOR_INTERNAL_H
+#define CLI_DOCTOR_INTERNAL_H
+
+#include "cli/ask.h"
+
+enum check_state { CHECK_OK, CHECK_WARNING, CHECK_ERROR };
+
+struct doctor {
+	struct command_line *line;
+	const struct config *config;
+	json_t *checks;
+	enum check_state worst;
+	bool running; /* a server answered */
+};
+
+/* Notes a finding. `remedy` says what to do; NULL where nothing is. `what` is formatted. */
+void check_add(struct doctor *d, const char *name, enum check_state state, const char *remedy,
+               const char *what, ...) __attribute__((format(printf, 5, 6)));
+
+/* Is there a server, and does each listener greet? */
+void check_server(struct doctor *d);
+void check_listeners(struct doctor *d);
+
+/* What the machine gives: disk, descriptors, the data directory's mode, the host name. */
+void check_disk(struct doctor *d);
+void check_descriptors(struct doctor *d);
+void check_data_dir(struct doctor *d);
+void check_hostname(struct doctor *d);
+
+/* What the store says: is it taking mail, is the log of writes in bounds, are records damaged? */
+void check_store(struct doctor *d);
+void check_quarantine(struct doctor *d);
+
+/* Is there somebody for every domain, and does postmaster reach a person (RFC 5321 §4.5.1)? */
+void check_domains(struct doctor *d);
+
+#endif

@@ -1,0 +1,167 @@
+#include <errno.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "admin/size.h"
+#include "base/file.h"
+#include "cli/doctor_internal.h"
+#include "http/control_client.h"
+
+enum { GREETING_MS = 3000, SPARE_DESCRIPTORS = 200 };
+static const uint64_t disk_scarce_octets = 1024ull * LIMIT_MB, disk_full_octets = 128ull * LIMIT_MB;
+
+void check_server(struct doctor *d)
+{
+	AUTO(file) fd = FILE_NONE;
+	err e = control_connect(d->line->arena, d->config->data_dir, &fd);
+
+	d->running = e.code == ERR_OK;
+	if (d->running)
+		check_add(d, "server", CHECK_OK, NULL, "it runs and answers");
+	else if (e.code == ERR_MISSING)
+		check_add(d, "server", CHECK_ERROR, "start it: postrider serve",
+		          "no server runs: mail is not taken");
+	else
+		check_add(d, "server", CHECK_ERROR, NULL, "%s", e.what);
+}
+
+/* A wildcard is tried at the loopback address of its family. */
+static ip reachable(ip address)
+{
+	const ip any6 = { { 0 } }, any4 = { { [10] = 0xff, [11] = 0xff } };
+
+	if (ip_eq(address, any6))
+		return (ip){ { [15] = 1 } };
+	if (ip_eq(address, any4))
+		return (ip){ { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } };
+	return address;
+}
+
+/* The first octet that a listener says within three seconds, 0 where none comes. */
+static char first_octet(const struct config_listener *listener)
+{
+	struct sockaddr_storage sa;
+	char octet = 0;
+
+	socklen_t size = ip_to_sockaddr(reachable(listener->address), listener->port, &sa);
+	AUTO(file) s = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (s < 0 || (connect(s, (struct sockaddr *)&sa, size) != 0 && errno != EINPROGRESS))
+		return 0;
+	struct pollfd p = { .fd = s, .events = POLLIN };
+	if (poll(&p, 1, GREETING_MS) == 1 && recv(s, &octet, 1, 0) == 1)
+		return octet;
+	return 0;
+}
+
+void check_listeners(struct doctor *d)
+{
+	static const struct {
+		enum config_protocol protocol;
+		char greeting;
+	} expected[] = { { CONFIG_SMTP, '2' }, { CONFIG_POP3, '+' } };
+
+	for (size_t k = 0; d->running && k < sizeof expected / sizeof expected[0]; k++) {
+		const struct config_listeners *l = &d->config->listen[expected[k].protocol];
+		const char *name = config_protocol_name(expected[k].protocol);
+
+		for (size_t i = 0; i < l->count; i++) {
+			char octets[256];
+			struct buf text;
+
+			if (l->item[i].path.len || l->item[i].proxy)
+				continue;
+			buf_init_fixed(&text, octets, sizeof octets);
+			config_listener_format(&text, &l->item[i]);
+			char said = first_octet(&l->item[i]);
+			if (said == expected[k].greeting)
+				check_add(d, name, CHECK_OK, NULL, STR_FMT " greets",
+				          STR_ARG(buf_str(&text)));
+			else
+				check_add(d, name, CHECK_ERROR,
+				          "restart the server if [listen] was changed; look into its log",
+				          STR_FMT " %s", STR_ARG(buf_str(&text)),
+				          said ? "greets in a way that nobody expects" : "does not greet");
+		}
+	}
+}
+
+static const char *sized(struct doctor *d, uint64_t octets)
+{
+	struct buf text;
+
+	buf_init(&text, d->line->arena, 40);
+	size_format(&text, octets);
+	const char *z = arena_z(d->line->arena, buf_str(&text));
+	return z ? z : "?";
+}
+
+void check_disk(struct doctor *d)
+{
+	static const char remedy[] = "make room on that disk, or move data_dir to a larger one";
+	char *path = arena_z(d->line->arena, d->config->data_dir);
+	struct statvfs v;
+
+	if (!path || statvfs(path, &v) != 0) {
+		check_add(d, "disk", CHECK_ERROR, "see that data_dir can be read", "%s can't be looked at",
+		          path);
+		return;
+	}
+	uint64_t room = (uint64_t)v.f_bavail * v.f_frsize, all = (uint64_t)v.f_blocks * v.f_frsize;
+	enum check_state state = room < disk_full_octets                        ? CHECK_ERROR
+	                         : room < disk_scarce_octets || room < all / 50 ? CHECK_WARNING
+	                                                                        : CHECK_OK;
+	check_add(d, "disk", state, state == CHECK_OK ? NULL : remedy, "%s of %s free", sized(d, room),
+	          sized(d, all));
+	if (v.f_files && v.f_favail < 10000)
+		check_add(d, "inodes", CHECK_WARNING, remedy, "only %llu files can still be made",
+		          (unsigned long long)v.f_favail);
+}
+
+void check_descriptors(struct doctor *d)
+{
+	struct rlimit limit;
+	uint64_t wanted = (uint64_t)d->config->limits.connections + SPARE_DESCRIPTORS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	if (limit.rlim_max >= wanted)
+		check_add(d, "descriptors", CHECK_OK, NULL, "enough for %u connections",
+		          d->config->limits.connections);
+	else
+		check_add(d, "descriptors", CHECK_WARNING,
+		          "raise LimitNOFILE (systemd) or ulimit -Hn, or set limits.connections lower",
+		          "the limit of %llu does not reach for the %u connections of limits.connections",
+		          (unsigned long long)limit.rlim_max, d->config->limits.connections);
+}
+
+void check_data_dir(struct doctor *d)
+{
+	char *path = arena_z(d->line->arena, d->config->data_dir);
+	struct stat about;
+
+	if (path && stat(path, &about) == 0 && (about.st_mode & 077))
+		check_add(d, "data_dir", CHECK_WARNING, "chmod 700 it",
+		          "other users of this machine may look into %s", path);
+}
+
+void check_hostname(struct doctor *d)
+{
+	static const str unusable[] = { STR_INIT(".local"), STR_INIT(".localhost"), STR_INIT(".localdomain"),
+		                        STR_INIT(".invalid"), STR_INIT(".test") };
+	str name = d->config->hostname;
+	bool usable = str_find_char(name, '.') < name.len;
+
+	for (size_t i = 0; i < sizeof unusable / sizeof unusable[0]; i++)
+		usable = usable && !str_ends_nocase(name, unusable[i]);
+	if (usable)
+		check_add(d, "hostname", CHECK_OK, NULL, STR_FMT, STR_ARG(name));
+	else
+		check_add(d, "hostname", CHECK_WARNING,
+		          "set hostname to the machine's full public name, like mail.shop.example",
+		          STR_FMT " is no name by which other mail servers could find this machine",
+		          STR_ARG(name));
+}

@@ -95,7 +95,8 @@ bool conn_full(const struct conn *conn);
 bool conn_at_line_start(const struct conn *conn);
 
 /* --- ends --- */
-/* CONN_TIMED_OUT after `ms` without an octet in either direction; starts anew at each call. */
+/* CONN_TIMED_OUT after `ms` without an octet in either direction, and again after as long; starts anew at
+ * each call. 0: never. */
 void conn_set_timeout(struct conn *conn, int64_t ms);
 /* Sends what is queued (for at most 30 s), then closes. No more CONN_OCTETS. CONN_CLOSED follows, never from
  * within this call. */

@@ -103,6 +103,70 @@ static size_t take_input(struct session *s, str octets)
 	return at;
 }
 
+/* --- waiting --- */
+
+void session_wait_begin(struct session *s, struct session_wait *wait,
+                        enum next (*resumed)(struct session *s, struct session_wait *wait),
+                        void (*abandoned)(struct session_wait *wait))
+{
+	assert(!s->wait_begun);
+	s->wait_begun = true;
+	*wait = (struct session_wait){
+		.session_id = s->id, .loop = conn_loop(s->conn), .resumed = resumed, .abandoned = abandoned
+	};
+}
+
+/* After the wait: `next` is what its continuation said. */
+static void go_on(struct session *s, enum next next)
+{
+	handled(s, next);
+	if (s->waiting || s->closing)
+		return;
+	/* The client's time begins when it has its reply. */
+	if (s->timeout_ms)
+		conn_set_timeout(s->conn, s->timeout_ms);
+	conn_resume(s->conn);
+}
+
+void session_wake(struct session_wait *wait)
+{
+	struct session *s = conn_find_session(wait->loop, wait->session_id);
+
+	if (!s || s->closing) {
+		wait->abandoned(wait);
+		return;
+	}
+	assert(s->wait_begun && s->waiting && !s->on_drained);
+	s->wait_begun = s->waiting = false;
+	go_on(s, wait->resumed(s, wait));
+}
+
+void session_wait_drained(struct session *s, enum next (*resumed)(struct session *s))
+{
+	assert(!s->wait_begun && conn_full(s->conn));
+	s->wait_begun = true;
+	s->on_drained = resumed;
+}
+
+static void drained(struct session *s)
+{
+	enum next (*resumed)(struct session * s) = s->on_drained;
+
+	if (s->closing)
+		return;
+	if (!s->waiting) {
+		conn_resume(s->conn); /* take_input paused it */
+		return;
+	}
+	if (!resumed)
+		return; /* the command waits for something else */
+	s->on_drained = NULL;
+	s->wait_begun = s->waiting = false;
+	go_on(s, resumed(s));
+}
+
+static void job_done(struct job *job) { session_wake(&((struct session_job *)(void *)job)->wait); }
+
 /* --- events --- */
 
 static void log_session(const struct session *s, enum log_event event, str why)
@@ -138,12 +202,11 @@ static size_t session_handle(void *session, enum conn_event event, str octets)
 	case CONN_OCTETS:
 		return take_input(s, octets);
 	case CONN_DRAINED:
-		if (!s->waiting && !s->closing)
-			conn_resume(s->conn);
+		drained(s);
 		return 0;
 	case CONN_TIMED_OUT:
-		/* Whoever waits for us is not idle. */
-		if (!s->waiting && !s->closing)
+		/* Whoever waits for us is not idle; whom we wait for to read is. */
+		if ((!s->waiting || s->on_drained) && !s->closing)
 			apply(s, s->protocol->timed_out(s));
 		return 0;
 	case CONN_SHUTDOWN:
@@ -193,6 +256,12 @@ struct conn_service session_service(const struct session_protocol *protocol, voi
 
 /* --- for protocols --- */
 
+void session_abort(struct session *s)
+{
+	s->closing = true;
+	conn_abort(s->conn);
+}
+
 void session_write(struct session *s, str octets)
 {
 	if (conn_write(s->conn, octets).code == ERR_OK)
@@ -206,40 +275,6 @@ void session_set_timeout(struct session *s, int64_t ms)
 	s->timeout_ms = ms;
 	conn_set_timeout(s->conn, ms);
 }
-
-/* --- waiting --- */
-
-void session_wait_begin(struct session *s, struct session_wait *wait,
-                        enum next (*resumed)(struct session *s, struct session_wait *wait),
-                        void (*abandoned)(struct session_wait *wait))
-{
-	assert(!s->wait_begun);
-	s->wait_begun = true;
-	*wait = (struct session_wait){
-		.session_id = s->id, .loop = conn_loop(s->conn), .resumed = resumed, .abandoned = abandoned
-	};
-}
-
-void session_wake(struct session_wait *wait)
-{
-	struct session *s = conn_find_session(wait->loop, wait->session_id);
-
-	if (!s || s->closing) {
-		wait->abandoned(wait);
-		return;
-	}
-	assert(s->wait_begun && s->waiting);
-	s->wait_begun = s->waiting = false;
-	handled(s, wait->resumed(s, wait));
-	if (s->waiting || s->closing)
-		return;
-	/* The client's time begins when it has its reply. */
-	if (s->timeout_ms)
-		conn_set_timeout(s->conn, s->timeout_ms);
-	conn_resume(s->conn);
-}
-
-static void job_done(struct job *job) { session_wake(&((struct session_job *)(void *)job)->wait); }
 
 err session_submit(struct session *s, struct work *work, enum work_class class, struct session_job *job,
                    void (*run)(struct job *job),

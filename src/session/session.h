@@ -69,6 +69,7 @@ struct session {
 	bool wait_begun, waiting, closing, stopping;
 	struct line_cutter cutter;
 	int64_t timeout_ms;
+	enum next (*on_drained)(struct session *s);
 };
 
 /* The service that a listener serves `protocol` with. `server` reaches every session as s->server. */
@@ -77,7 +78,10 @@ struct conn_service session_service(const struct session_protocol *protocol, voi
 /* Queues reply octets; a failure (memory) closes the connection after what is queued. */
 void session_write(struct session *s, str octets);
 
-/* Time without an octet in either direction until `timed_out`. */
+/* Drops what is queued and ends at once: `closed` follows, nothing else. The handler returns anything. */
+void session_abort(struct session *s);
+
+/* Time without an octet in either direction until `timed_out`; not counted while a command waits. */
 void session_set_timeout(struct session *s, int64_t ms);
 
 /* --- waiting: one piece of work, one continuation ---
@@ -101,6 +105,11 @@ void session_wait_begin(struct session *s, struct session_wait *wait,
 /* Loop thread of that session. Exactly once for each begun wait, and not before the handler that began it has
  * returned NEXT_WAIT. */
 void session_wake(struct session_wait *wait);
+
+/* For a command that says more than the output queue takes: when conn_full, it begins this wait and returns
+ * NEXT_WAIT; `resumed` runs once the queue is empty and says more. What it holds is released by `closed`
+ * where the client goes meanwhile; one that does not read meets `timed_out`. */
+void session_wait_drained(struct session *s, enum next (*resumed)(struct session *s));
 
 /* A job on a work class with a session waiting for it: embed it first in the work's struct. */
 struct session_job {

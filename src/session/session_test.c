@@ -145,6 +145,45 @@ static void test_pipelined(void **state)
 	toy_server_stop(&toy, 1000);
 }
 
+/* A long answer goes on as the client takes it, and the next command follows it. */
+static void test_drained(void **state)
+{
+	enum { COUNT = 300000 };
+	struct toy_server toy;
+
+	(void)state;
+	start(&toy, 1);
+	struct client *c = greet(toy.port);
+	give_z(c, "COUNT 300000\r\nECHO next\r\n");
+	for (int i = 1; i <= COUNT; i++) {
+		char want[16];
+		snprintf(want, sizeof want, "%d", i);
+		expect(c, want);
+	}
+	expect(c, "next");
+	hang_up(c);
+	toy_server_stop(&toy, 1000);
+}
+
+/* Who asks for much and does not read meets the time-out: in the middle of a command and between two. */
+static void test_deaf(void **state)
+{
+	static const char *const asks[] = { "COUNT 100000000\r\n", "BIG 30000000\r\nECHO a\r\n" };
+	struct toy_server toy = { .timeout_ms = 300 };
+
+	(void)state;
+	toy_server_start(&toy, 1, plenty, NULL);
+	for (size_t i = 0; i < 2; i++) {
+		struct client *c = client_new(dial(toy.port, 4096));
+		give_z(c, asks[i]);
+		pause_ms(1500);
+		assert_int_equal(toy.timed_out, i + 1);
+		hang_up(c);
+	}
+	wait_for(&toy.closed, 2);
+	toy_server_stop(&toy, 1000);
+}
+
 /* --- waiting, ends --- */
 
 /* The peer goes away at each state; every session is closed once and every wait ends once. */
@@ -196,7 +235,7 @@ static void test_abort_by_session(void **state)
 	start(&toy, 1);
 	struct client *c = greet(toy.port);
 	give_z(c, "ECHO lost\r\nABORT\r\nECHO never\r\n");
-	int end = octet(c);
+	int end = octet(c); /* what was queued is dropped, what follows is not looked at */
 	assert_true(end == -1 || end == -2);
 	hang_up(c);
 	wait_for(&toy.closed, 1);
@@ -328,11 +367,18 @@ static void test_shutdown_patience(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_dialogue),         cmocka_unit_test(test_long_lines),
-		cmocka_unit_test(test_pipelined),        cmocka_unit_test(test_aborts),
-		cmocka_unit_test(test_abort_by_session), cmocka_unit_test(test_half_close),
-		cmocka_unit_test(test_close_over_input), cmocka_unit_test(test_timeout),
-		cmocka_unit_test(test_shutdown),         cmocka_unit_test(test_shutdown_patience),
+		cmocka_unit_test(test_dialogue),
+		cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_pipelined),
+		cmocka_unit_test(test_drained),
+		cmocka_unit_test(test_deaf),
+		cmocka_unit_test(test_aborts),
+		cmocka_unit_test(test_abort_by_session),
+		cmocka_unit_test(test_half_close),
+		cmocka_unit_test(test_close_over_input),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_shutdown),
+		cmocka_unit_test(test_shutdown_patience),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@ struct toy {
 	struct session session;
 	struct toy_server *server;
 	uint64_t octets;
+	uint64_t counted, count_to;
 	uint32_t crc;
 	char tail[5];
 	size_t tail_len;
@@ -64,7 +65,8 @@ static void wait_run(struct job *job)
 	struct toy_wait *w = (struct toy_wait *)(void *)job;
 	struct timespec pause = { (time_t)(w->ms / 1000), (long)(w->ms % 1000) * 1000000 };
 
-	nanosleep(&pause, NULL);
+	if (w->ms)
+		nanosleep(&pause, NULL);
 }
 
 static enum next wait_resumed(struct session *s, struct session_wait *wait)
@@ -178,6 +180,34 @@ static enum next cmd_big(struct session *s, str args)
 	return NEXT_COMMAND;
 }
 
+/* --- COUNT: more than the queue takes --- */
+
+static enum next count_on(struct session *s)
+{
+	struct toy *t = toy_of(s);
+
+	while (t->counted < t->count_to) {
+		char text[24];
+		struct buf b;
+		if (conn_full(s->conn)) {
+			session_wait_drained(s, count_on);
+			return NEXT_WAIT;
+		}
+		buf_init_fixed(&b, text, sizeof text);
+		buf_add_u64(&b, ++t->counted);
+		say(s, buf_str(&b));
+	}
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_count(struct session *s, str args)
+{
+	struct toy *t = toy_of(s);
+
+	t->counted = 0;
+	return str_to_u64(args, 1u << 30, &t->count_to) ? count_on(s) : NEXT_CLOSE;
+}
+
 static void say_uid(struct session *s)
 {
 	char text[16];
@@ -205,6 +235,8 @@ static enum next line(struct session *s, str in)
 		return cmd_data(s);
 	} else if (str_eq(verb, STR("FILE")) || str_eq(verb, STR("STUFF"))) {
 		return cmd_range(s, args, verb.len == 5);
+	} else if (str_eq(verb, STR("COUNT"))) {
+		return cmd_count(s, args);
 	} else if (str_eq(verb, STR("BIG"))) {
 		return cmd_big(s, args);
 	} else if (str_eq(verb, STR("QUIT"))) {
@@ -213,7 +245,7 @@ static enum next line(struct session *s, str in)
 	} else if (str_eq(verb, STR("UID"))) {
 		say_uid(s);
 	} else if (str_eq(verb, STR("ABORT"))) {
-		conn_abort(s->conn);
+		session_abort(s);
 	} else {
 		session_write(s, STR("500 "));
 		say(s, in);
@@ -229,6 +261,7 @@ static enum next too_long(struct session *s)
 
 static enum next timed_out(struct session *s)
 {
+	toy_of(s)->server->timed_out++;
 	say(s, STR("421 idle"));
 	return NEXT_CLOSE;
 }

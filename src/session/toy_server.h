@@ -4,9 +4,9 @@
  *   ECHO text        text                          WAIT ms text   the same after a job of `ms`
  *   DATA             "354", then octets up to CRLF "." CRLF: "250 size crc32c"
  *   FILE from size   a range, plain                STUFF from size   "+", the range dot-stuffed, end line
- *   BIG size         a line of that many x         QUIT           "bye", close
- *   ABORT            close at once                 UID            the peer's user, or "none"
- *   anything else    "500 line"
+ *   BIG size         a line of that many x         COUNT n        the lines "1" to "n", as the queue takes
+ * them QUIT             "bye", close ABORT            close at once                 UID            the peer's
+ * user, or "none" anything else    "500 line"
  */
 #ifndef SESSION_TOY_SERVER_H
 #define SESSION_TOY_SERVER_H
@@ -22,7 +22,7 @@ struct toy_server {
 	uint16_t port;
 	int content_fd; /* what FILE and STUFF send from */
 	int64_t timeout_ms;
-	_Atomic uint32_t opened, closed, abandoned, released;
+	_Atomic uint32_t opened, closed, abandoned, released, timed_out;
 };
 
 /* Starts it on a free port of 127.0.0.1, or on the unix socket `path` where it is not NULL. */

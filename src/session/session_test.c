@@ -260,24 +260,75 @@ static void test_half_close(void **state)
 	toy_server_stop(&toy, 1000);
 }
 
-/* The last reply arrives although the client still sends: no reset overtakes it. */
+/* The last reply arrives although the client still sends: our side ends first, and no reset overtakes it. */
 static void test_close_over_input(void **state)
 {
-	static char flood[1 << 20];
+	enum { ROUNDS = 20 };
+	static char flood[1 << 20] = "QUIT\r\n";
 	struct toy_server toy;
 
 	(void)state;
 	start(&toy, 1);
-	memset(flood, 'z', sizeof flood);
-	for (int i = 0; i < 50; i++) {
+	memset(flood + 6, 'z', sizeof flood - 6);
+	for (int i = 0; i < ROUNDS; i++) {
 		struct client *c = greet(toy.port);
-		give_z(c, "QUIT\r\n");
-		for (int k = 0; k < 3; k++)
-			send(c->fd, flood, sizeof flood / 4, MSG_NOSIGNAL | MSG_DONTWAIT);
+		send(c->fd, flood, sizeof flood, MSG_NOSIGNAL | MSG_DONTWAIT);
+		pause_ms(5);
 		expect(c, "bye");
+		expect(c, "<end>");
 		hang_up(c);
 	}
-	wait_for(&toy.closed, 50);
+	wait_for(&toy.closed, ROUNDS);
+	toy_server_stop(&toy, 1000);
+}
+
+/* A wait that ends while its session is closing is abandoned, though the session is still there. */
+static void test_wait_outlives_command(void **state)
+{
+	struct toy_server toy;
+	size_t count = 0;
+
+	(void)state;
+	start(&toy, 1);
+	struct client *c = client_new(dial(toy.port, 4096));
+	expect(c, "hello");
+	give_z(c, "LEAVE 30\r\n");
+	wait_for(&toy.abandoned, 1);
+	assert_int_equal(toy.closed, 0);
+	while (octet(c) >= 0)
+		count++;
+	assert_int_equal(count, 3000002);
+	hang_up(c);
+	toy_server_stop(&toy, 1000);
+}
+
+/* Thousands of lines that came at once do not hold up the one line of another client. */
+static void test_fairness(void **state)
+{
+	enum { LINES = 5000 };
+	static char many[LINES * 5 + 1];
+	struct toy_server toy;
+	uint64_t place;
+
+	(void)state;
+	start(&toy, 1);
+	struct client *holder = greet(toy.port), *greedy = greet(toy.port), *modest = greet(toy.port);
+	for (size_t i = 0; i < LINES; i++)
+		memcpy(many + i * 5, "SEQ\r\n", 5);
+	/* All of it arrives while the loop stands still, the greedy client's lines first. */
+	give_z(holder, "HOLD 200\r\n");
+	pause_ms(50);
+	give_z(greedy, many);
+	give_z(modest, "SEQ\r\n");
+	assert_true(str_to_u64(take(modest), LINES + 1, &place));
+	print_message("place %u\n", (unsigned)place);
+	assert_in_range(place, 1, 500);
+	for (size_t i = 0; i < LINES; i++)
+		take(greedy);
+	assert_int_equal(toy.sequence, LINES + 1);
+	hang_up(holder);
+	hang_up(greedy);
+	hang_up(modest);
 	toy_server_stop(&toy, 1000);
 }
 
@@ -376,6 +427,8 @@ int main(void)
 		cmocka_unit_test(test_abort_by_session),
 		cmocka_unit_test(test_half_close),
 		cmocka_unit_test(test_close_over_input),
+		cmocka_unit_test(test_wait_outlives_command),
+		cmocka_unit_test(test_fairness),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_shutdown),
 		cmocka_unit_test(test_shutdown_patience),

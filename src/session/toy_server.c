@@ -86,36 +86,56 @@ static void wait_abandoned(struct session_wait *wait)
 	free(w);
 }
 
-static enum next cmd_wait(struct session *s, str args)
+static err wait_begin(struct session *s, uint64_t ms, str text)
 {
 	struct toy_server *server = toy_of(s)->server;
-	uint64_t ms;
-	str number = str_cut(&args, ' ');
-	struct toy_wait *w = calloc(1, sizeof *w + args.len);
+	struct toy_wait *w = calloc(1, sizeof *w + text.len);
 
-	if (!w || !str_to_u64(number, 10000, &ms)) {
-		free(w);
-		say(s, STR("500 WAIT"));
-		return NEXT_COMMAND;
-	}
-	memcpy(w->octets, args.ptr, args.len);
-	w->text = (str){ w->octets, args.len };
+	if (!w)
+		return ERR_NO_MEMORY;
+	memcpy(w->octets, text.ptr, text.len);
+	w->text = (str){ w->octets, text.len };
 	w->server = server;
 	w->ms = ms;
 	err e = session_submit(s, server->work, WORK_READ, &w->job, wait_run, wait_resumed, wait_abandoned);
-	if (e.code == ERR_OK)
+	if (e.code != ERR_OK)
+		free(w);
+	return e;
+}
+
+static enum next cmd_wait(struct session *s, str args)
+{
+	uint64_t ms;
+
+	if (!str_to_u64(str_cut(&args, ' '), 10000, &ms)) {
+		say(s, STR("500 WAIT"));
+		return NEXT_COMMAND;
+	}
+	if (wait_begin(s, ms, args).code == ERR_OK)
 		return NEXT_WAIT;
-	free(w);
 	say(s, STR("421 busy"));
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_hold(struct session *s, str args)
+{
+	uint64_t ms = 0;
+
+	(void)s;
+	if (!str_to_u64(args, 999, &ms))
+		return NEXT_CLOSE;
+	struct timespec pause = { 0, (long)ms * 1000000 };
+	nanosleep(&pause, NULL);
 	return NEXT_COMMAND;
 }
 
 /* --- DATA --- */
 
-static enum next cmd_data(struct session *s)
+static enum next cmd_data(struct session *s, str args)
 {
 	struct toy *t = toy_of(s);
 
+	(void)args;
 	t->octets = 0;
 	t->crc = 0;
 	memcpy(t->tail, "\r\n", 2);
@@ -208,48 +228,89 @@ static enum next cmd_count(struct session *s, str args)
 	return str_to_u64(args, 1u << 30, &t->count_to) ? count_on(s) : NEXT_CLOSE;
 }
 
-static void say_uid(struct session *s)
+static enum next cmd_leave(struct session *s, str args)
+{
+	uint64_t ms = 0;
+
+	cmd_big(s, STR("3000000"));
+	if (!str_to_u64(args, 1000, &ms) || wait_begin(s, ms, STR("never said")).code != ERR_OK)
+		session_abort(s);
+	return NEXT_CLOSE;
+}
+
+static enum next cmd_seq(struct session *s, str args)
+{
+	char text[16];
+	struct buf b;
+
+	(void)args;
+	buf_init_fixed(&b, text, sizeof text);
+	buf_add_u64(&b, ++toy_of(s)->server->sequence);
+	say(s, buf_str(&b));
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_uid(struct session *s, str args)
 {
 	char text[16];
 	struct buf b;
 	uint32_t uid;
 
+	(void)args;
 	buf_init_fixed(&b, text, sizeof text);
 	if (conn_peer_uid(s->conn, &uid))
 		buf_add_u64(&b, uid);
 	else
 		buf_add(&b, STR("none"));
 	say(s, buf_str(&b));
+	return NEXT_COMMAND;
 }
+
+static enum next cmd_echo(struct session *s, str args)
+{
+	say(s, args);
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_file(struct session *s, str args) { return cmd_range(s, args, false); }
+
+static enum next cmd_stuff(struct session *s, str args) { return cmd_range(s, args, true); }
+
+static enum next cmd_abort(struct session *s, str args)
+{
+	(void)args;
+	session_abort(s);
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_quit(struct session *s, str args)
+{
+	(void)args;
+	say(s, STR("bye"));
+	return NEXT_CLOSE;
+}
+
+static const struct {
+	str verb;
+	enum next (*does)(struct session *s, str args);
+} commands[] = {
+	{ STR_INIT("ECHO"), cmd_echo }, { STR_INIT("WAIT"), cmd_wait },   { STR_INIT("DATA"), cmd_data },
+	{ STR_INIT("FILE"), cmd_file }, { STR_INIT("STUFF"), cmd_stuff }, { STR_INIT("COUNT"), cmd_count },
+	{ STR_INIT("BIG"), cmd_big },   { STR_INIT("UID"), cmd_uid },     { STR_INIT("HOLD"), cmd_hold },
+	{ STR_INIT("SEQ"), cmd_seq },   { STR_INIT("LEAVE"), cmd_leave }, { STR_INIT("ABORT"), cmd_abort },
+	{ STR_INIT("QUIT"), cmd_quit },
+};
 
 static enum next line(struct session *s, str in)
 {
 	str args = in;
 	str verb = str_cut(&args, ' ');
 
-	if (str_eq(verb, STR("ECHO"))) {
-		say(s, args);
-	} else if (str_eq(verb, STR("WAIT"))) {
-		return cmd_wait(s, args);
-	} else if (str_eq(verb, STR("DATA"))) {
-		return cmd_data(s);
-	} else if (str_eq(verb, STR("FILE")) || str_eq(verb, STR("STUFF"))) {
-		return cmd_range(s, args, verb.len == 5);
-	} else if (str_eq(verb, STR("COUNT"))) {
-		return cmd_count(s, args);
-	} else if (str_eq(verb, STR("BIG"))) {
-		return cmd_big(s, args);
-	} else if (str_eq(verb, STR("QUIT"))) {
-		say(s, STR("bye"));
-		return NEXT_CLOSE;
-	} else if (str_eq(verb, STR("UID"))) {
-		say_uid(s);
-	} else if (str_eq(verb, STR("ABORT"))) {
-		session_abort(s);
-	} else {
-		session_write(s, STR("500 "));
-		say(s, in);
-	}
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (str_eq(verb, commands[i].verb))
+			return commands[i].does(s, args);
+	session_write(s, STR("500 "));
+	say(s, in);
 	return NEXT_COMMAND;
 }
 

@@ -95,9 +95,16 @@
 #define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */
 #define LIMIT_SMTP_REPLY 512u         /* octets of one reply line with CRLF; RFC 5321 §4.5.3.1.5 */
 #define LIMIT_POP3_COMMAND_LINE 1024u /* octets with CRLF; RFC 2449 §4 says 255 */
-#define LIMIT_MESSAGE_LINE LIMIT_MB   /* octets of one line of a message; real mail has far over 1,000 */
-#define LIMIT_SMTP_ERRORS 20u         /* 5xx replies to commands before 421 */
-#define LIMIT_RECEIVED_FIELDS 100u    /* RFC 5321 §6.3 */
+#define LIMIT_POP3_REPLY 512u         /* octets of one reply line with CRLF; RFC 2449 §4 */
+#define LIMIT_POP3_ERRORS 20u         /* lines that are no commands before the connection is closed */
+#define LIMIT_POP3_AHEAD 8u /* messages opened before they are asked for, in a RETR of all in order */
+#define LIMIT_POP3_EVENT (2u * LIMIT_KB) /* octets of the log line about one QUIT's deletions */
+#define LIMIT_LOGIN_TRIES 3u             /* wrong passwords in one connection */
+#define LIMIT_LOGIN_DELAY_MS 1000u       /* before the first refusal; twice as long each time */
+#define LIMIT_SLICE_MS 8u /* when a slice of WORK_BULK begins nothing more: with its last page <= 10 ms */
+#define LIMIT_MESSAGE_LINE LIMIT_MB /* octets of one line of a message; real mail has far over 1,000 */
+#define LIMIT_SMTP_ERRORS 20u       /* 5xx replies to commands before 421 */
+#define LIMIT_RECEIVED_FIELDS 100u  /* RFC 5321 §6.3 */
 #define LIMIT_SUMMARY_ARENA (128u * LIMIT_KB)  /* octets a summary may need while it is made */
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
 

@@ -178,7 +178,8 @@ static void log_session(const struct session *s, enum log_event event, str why)
 	ip_format(&peer, s->peer);
 	log_event(event, LOG_INT("session", s->id), LOG_STR("service", str_of(s->protocol->service.name)),
 	          LOG_STR("remote_ip", buf_str(&peer)), LOG_INT("remote_port", s->peer_port),
-	          { why.len ? "why" : NULL, LOG_FIELD_STR, why, 0 });
+	          { why.len ? "why" : NULL, LOG_FIELD_STR, why, 0 }, LOG_INT(s->did[0].name, s->did[0].count),
+	          LOG_INT(s->did[1].name, s->did[1].count));
 }
 
 static void closed(struct session *s)

@@ -64,6 +64,11 @@ struct session {
 	uint64_t id;                /* conn_id */
 	ip peer;
 	uint16_t peer_port;
+	/* What the session did, for session.closed; the protocol's to name and count. */
+	struct {
+		const char *name; /* NULL: not shown */
+		uint64_t count;
+	} did[2];
 	/* private to session.c */
 	enum next mode; /* NEXT_COMMAND or NEXT_OCTETS */
 	bool wait_begun, waiting, closing, stopping;

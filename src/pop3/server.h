@@ -1,0 +1,43 @@
+/* pop3/server.h: POP3: what all its sessions share.
+ *
+ * A session logs in with USER and PASS, has the account's INBOX for itself until it ends, as it was at the
+ * login, and deletes with QUIT what DELE marked: +OK means that it is gone from the disk. A connection that
+ * is lost or times out deletes nothing (RFC 1939 §6). Passwords are taken where nobody can read them on
+ * their way: from loopback, if the owner says so. Neither TLS nor AUTH here.
+ *
+ * RFC 1939 without TOP and APOP; CAPA and response codes: RFC 2449, RFC 3206.
+ * Every reply stands in pop3/replies.def and in doc/replies.md.
+ */
+#ifndef POP3_SERVER_H
+#define POP3_SERVER_H
+
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/str.h"
+#include "net/conn.h"
+
+struct pop3_server;
+struct store;
+
+struct pop3_server_options {
+	struct store *store;
+	struct work *work;
+	str hostname;            /* of the greeting */
+	bool plaintext_loopback; /* auth.plaintext = "loopback"; else USER and PASS are refused */
+	struct limits limits;
+};
+
+/* `options` and its strings are copied; what its pointers name must outlive the server. ERR_NOSPACE;
+ * ERR_LIMIT: hostname is longer than LIMIT_DOMAIN. */
+err pop3_server_new(const struct pop3_server_options *options, struct pop3_server **out) MUST_USE;
+
+/* What acceptor_add serves POP3 with. Lives as long as the server. */
+struct conn_service pop3_server_service(struct pop3_server *server);
+
+/* Any thread. The time-out holds for sessions begun from now on, the rest at once. */
+void pop3_server_set_limits(struct pop3_server *server, const struct limits *limits);
+
+/* After the last session is gone and the store answered its last commit. NULL is legal. */
+void pop3_server_free(struct pop3_server *server);
+
+#endif

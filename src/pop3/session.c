@@ -1,0 +1,177 @@
+#include "pop3/session_internal.h"
+
+/* --- saying --- */
+
+enum next pop3_say_with(struct pop3_session *s, enum pop3_reply reply, str detail)
+{
+	char room[LIMIT_POP3_REPLY];
+	struct buf out;
+
+	buf_init_fixed(&out, room, sizeof room);
+	pop3_reply_add(&out, reply, detail);
+	buf_add(&out, CRLF);
+	session_write(&s->session, buf_str(&out));
+	return NEXT_COMMAND;
+}
+
+enum next pop3_say(struct pop3_session *s, enum pop3_reply reply)
+{
+	return pop3_say_with(s, reply, s->server->hostname);
+}
+
+/* A line that is no command: a few are a person's typing errors, many are another protocol. */
+static enum next not_a_command(struct pop3_session *s, enum pop3_reply reply, const char *what)
+{
+	pop3_say_with(s, reply, str_of(what));
+	if (++s->errors <= LIMIT_POP3_ERRORS)
+		return NEXT_COMMAND;
+	pop3_say(s, POP3_REPLY_TOO_MANY_ERRORS);
+	return NEXT_CLOSE;
+}
+
+bool pop3_takes_passwords(const struct pop3_session *s)
+{
+	return s->server->plaintext_loopback && ip_is_loopback(s->session.peer);
+}
+
+/* --- commands of one line --- */
+
+/* What is listed is true of this connection (RFC 2449 §5). */
+static enum next cmd_capa(struct pop3_session *s, const struct pop3_command *c)
+{
+	(void)c;
+	pop3_say(s, POP3_REPLY_CAPABILITIES);
+	if (pop3_takes_passwords(s))
+		session_write(&s->session, STR("USER\r\n"));
+	session_write(&s->session,
+	              STR("UIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\n"
+	                  "IMPLEMENTATION postrider\r\n.\r\n"));
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_noop(struct pop3_session *s, const struct pop3_command *c)
+{
+	(void)c;
+	return pop3_say(s, POP3_REPLY_NOOP);
+}
+
+static enum next cmd_dele(struct pop3_session *s, const struct pop3_command *c)
+{
+	char room[16];
+	struct buf number;
+
+	if (!pop3_view_mark(&s->view, c->number))
+		return pop3_say(s, POP3_REPLY_NO_SUCH_MESSAGE);
+	buf_init_fixed(&number, room, sizeof room);
+	buf_add_u64(&number, c->number);
+	return pop3_say_with(s, POP3_REPLY_MARKED, buf_str(&number));
+}
+
+static enum next cmd_rset(struct pop3_session *s, const struct pop3_command *c)
+{
+	char room[16];
+	struct buf number;
+
+	(void)c;
+	pop3_view_unmark_all(&s->view);
+	buf_init_fixed(&number, room, sizeof room);
+	buf_add_u64(&number, s->view.left);
+	return pop3_say_with(s, POP3_REPLY_RESET, buf_str(&number));
+}
+
+/* --- the table --- */
+
+#define IN(state) (1u << POP3_STATE_##state)
+#define ANY (IN(AUTHORIZATION) | IN(TRANSACTION))
+
+static const struct {
+	unsigned legal_in;
+	enum next (*run)(struct pop3_session *s, const struct pop3_command *c);
+} commands[POP3_VERB_COUNT] = {
+	/* clang-format off */
+	/*              legal in           does */
+	[POP3_CAPA] = { ANY,               cmd_capa },
+	[POP3_USER] = { IN(AUTHORIZATION), pop3_cmd_user },
+	[POP3_PASS] = { IN(AUTHORIZATION), pop3_cmd_pass },
+	[POP3_STAT] = { IN(TRANSACTION),   pop3_cmd_stat },
+	[POP3_LIST] = { IN(TRANSACTION),   pop3_cmd_list },
+	[POP3_UIDL] = { IN(TRANSACTION),   pop3_cmd_list },
+	[POP3_RETR] = { IN(TRANSACTION),   pop3_cmd_retr },
+	[POP3_DELE] = { IN(TRANSACTION),   cmd_dele },
+	[POP3_RSET] = { IN(TRANSACTION),   cmd_rset },
+	[POP3_NOOP] = { IN(TRANSACTION),   cmd_noop },
+	[POP3_QUIT] = { ANY,               pop3_cmd_quit },
+	/* clang-format on */
+};
+
+static enum next pop3_line(struct session *session, str line)
+{
+	struct pop3_session *s = (struct pop3_session *)session;
+	struct pop3_command c;
+	err e = pop3_command_parse(line, &c);
+
+	if (e.code == ERR_MISSING)
+		return not_a_command(s, POP3_REPLY_UNKNOWN_COMMAND, "");
+	if (e.code != ERR_OK)
+		return not_a_command(s, POP3_REPLY_BAD_ARGUMENT, e.what);
+	if (commands[c.verb].legal_in & 1u << s->state)
+		return commands[c.verb].run(s, &c);
+	return pop3_say(s, s->state == POP3_STATE_AUTHORIZATION ? POP3_REPLY_LOGIN_FIRST
+	                                                        : POP3_REPLY_LOGGED_IN_ALREADY);
+}
+
+/* --- what the skeleton asks for --- */
+
+static enum next pop3_opened(struct session *session)
+{
+	struct pop3_session *s = (struct pop3_session *)session;
+
+	s->server = session->server;
+	session->did[0].name = "retrieved";
+	session->did[1].name = "deleted";
+	pop3_view_init(&s->view, &s->server->views);
+	session_set_timeout(session, 1000 * (int64_t)atomic_load(&s->server->idle_s));
+	return pop3_say(s, POP3_REPLY_GREETING);
+}
+
+static enum next pop3_line_too_long(struct session *session)
+{
+	return not_a_command((struct pop3_session *)session, POP3_REPLY_LONG_LINE, "");
+}
+
+/* "without removing any messages or sending any response to the client" (RFC 1939 §3) */
+static enum next pop3_timed_out(struct session *session)
+{
+	(void)session;
+	return NEXT_CLOSE;
+}
+
+static enum next pop3_shutdown(struct session *session)
+{
+	pop3_say((struct pop3_session *)session, POP3_REPLY_STOPPING);
+	return NEXT_CLOSE;
+}
+
+static void pop3_closed(struct session *session)
+{
+	struct pop3_session *s = (struct pop3_session *)session;
+
+	loop_timer_set(conn_loop(session->conn), &s->pause, 0);
+	pop3_drop_ahead(s);
+	pop3_view_fini(&s->view);
+	if (s->locked)
+		maildrop_unlock(s->server->locks, s->account_id);
+}
+
+const struct session_protocol pop3_protocol = {
+	.service = { .name = "pop3" },
+	.size = sizeof(struct pop3_session),
+	.line_max = LIMIT_POP3_COMMAND_LINE,
+	.strict_line_ends = false,
+	.opened = pop3_opened,
+	.line = pop3_line,
+	.line_too_long = pop3_line_too_long,
+	.timed_out = pop3_timed_out,
+	.shutdown = pop3_shutdown,
+	.closed = pop3_closed,
+};

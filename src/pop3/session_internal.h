@@ -1,0 +1,82 @@
+/* pop3/session_internal.h: the session and the server as the commands see them. For pop3/ only. */
+#ifndef POP3_SESSION_INTERNAL_H
+#define POP3_SESSION_INTERNAL_H
+
+#include <stdatomic.h>
+
+#include "base/limits.h"
+#include "pop3/command.h"
+#include "pop3/lock.h"
+#include "pop3/reply.h"
+#include "pop3/server.h"
+#include "pop3/view.h"
+#include "session/session.h"
+
+enum pop3_state {
+	POP3_STATE_AUTHORIZATION,
+	POP3_STATE_TRANSACTION, /* the maildrop is locked and seen */
+};
+
+struct pop3_opened;
+
+struct pop3_session {
+	struct session session; /* first */
+	struct pop3_server *server;
+	enum pop3_state state;
+	uint32_t errors;   /* lines that were no commands */
+	uint32_t failures; /* of the login */
+
+	/* From the login on: */
+	bool locked; /* the maildrop is ours to unlock */
+	uint64_t account_id;
+	struct pop3_view view;
+	uint32_t list_next;                          /* number that LIST or UIDL goes on with */
+	bool listing_uids;                           /* it is UIDL */
+	uint32_t retr_last;                          /* number of the last RETR */
+	struct pop3_opened *ahead[LIMIT_POP3_AHEAD]; /* opened for the next RETRs; NULL: none */
+
+	/* What a failed login waits for. */
+	struct timer pause;
+	struct session_wait pause_wait;
+
+	size_t user_len;
+	char user[LIMIT_PATH]; /* normalised; empty where it was no address */
+	bool user_given;
+};
+
+struct pop3_server {
+	struct store *store;
+	struct work *work;
+	str hostname;
+	str refusal; /* for connections over a limit */
+	bool plaintext_loopback;
+	struct maildrop_locks *locks;
+	struct view_budget views;
+	_Atomic uint32_t idle_s;
+	struct arena arena;
+};
+
+extern const struct session_protocol pop3_protocol; /* pop3/session.c */
+
+/* Says it; returns NEXT_COMMAND. */
+enum next pop3_say(struct pop3_session *s, enum pop3_reply reply);
+enum next pop3_say_with(struct pop3_session *s, enum pop3_reply reply, str detail);
+
+/* May this connection send a password as it is? */
+bool pop3_takes_passwords(const struct pop3_session *s);
+
+/* --- commands: a file for those that belong together --- */
+enum next pop3_cmd_user(struct pop3_session *s, const struct pop3_command *c);
+enum next pop3_cmd_pass(struct pop3_session *s, const struct pop3_command *c);
+enum next pop3_cmd_stat(struct pop3_session *s, const struct pop3_command *c);
+enum next pop3_cmd_list(struct pop3_session *s, const struct pop3_command *c); /* and UIDL */
+enum next pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c);
+enum next pop3_cmd_quit(struct pop3_session *s, const struct pop3_command *c);
+
+/* Loads the view of the account that has just logged in, and says how that went (pop3/load.c). */
+enum next pop3_load(struct pop3_session *s);
+
+/* Closes what was opened ahead. */
+void pop3_drop_ahead(struct pop3_session *s);
+
+#endif

@@ -41,6 +41,12 @@ static str message_id(struct arena *arena, str encoded)
 	return summary.root->envelope->message_id;
 }
 
+/* Unknown is null. */
+static struct log_field message_id_field(str id)
+{
+	return id.len > 0 ? LOG_STR("message_id", id) : LOG_JSON("message_id", STR("null"));
+}
+
 static str peer_text(const struct smtp_session *s, char room[static 64])
 {
 	struct buf out;
@@ -81,7 +87,7 @@ err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 		buf_init_fixed(&accounts, accounts_room, sizeof accounts_room);
 		fill_lists(tx, &at, &paths, &accounts);
 		buf_init_fixed(&line, line_room, sizeof line_room);
-		log_format(&line, tx->received_ms, EV_MESSAGE_ACCEPTED,
+		log_format(&line, clock_now(), EV_MESSAGE_ACCEPTED,
 		           (const struct log_field[]){ LOG_STR("id", tx->id),
 		                                       LOG_STR("remote_ip", peer),
 		                                       LOG_STR("helo", smtp_hello(s)),
@@ -89,7 +95,7 @@ err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 		                                       LOG_JSON("forward_paths", list_end(&paths)),
 		                                       LOG_INT("size", draft_size(tx->content.draft)),
 		                                       LOG_JSON("accounts", list_end(&accounts)),
-		                                       LOG_STR("message_id", id),
+		                                       message_id_field(id),
 		                                       { 0 } });
 		buf_add(&lines, buf_str(&line));
 	} while (at.path || at.target < tx->route.count);

@@ -20,6 +20,7 @@
 #include "net/listen.h"
 #include "net/loop.h"
 #include "net/work.h"
+#include "pop3/server.h"
 #include "smtp/server.h"
 #include "store/store.h"
 
@@ -34,6 +35,7 @@ struct server {
 	struct flight *flight;
 	struct acceptor *acceptor;
 	struct smtp_server *smtp;
+	struct pop3_server *pop3;
 	struct control control;
 	struct conn_service services[CONFIG_PROTOCOLS], control_conn_service;
 	bool newer_store; /* why it could not be opened */
@@ -94,9 +96,17 @@ static err open_protocols(struct server *s)
 		                            .hostname = config->hostname,
 		                            .data_dir = config->data_dir,
 		                            .limits = config->limits };
+	struct pop3_server_options pop3 = { .store = s->store,
+		                            .work = s->work,
+		                            .hostname = config->hostname,
+		                            .plaintext_loopback =
+		                                    config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK,
+		                            .limits = config->limits };
 
 	TRY(smtp_server_new(&smtp, &s->smtp));
 	s->services[CONFIG_SMTP] = smtp_server_service(s->smtp);
+	TRY(pop3_server_new(&pop3, &s->pop3));
+	s->services[CONFIG_POP3] = pop3_server_service(s->pop3);
 	s->control_conn_service = control_service(&s->control, s->store, s->work);
 	return OK;
 }
@@ -162,6 +172,7 @@ static err apply_config(struct server *s, int text_fd)
 	if (e.code == ERR_OK) {
 		acceptor_set_limits(s->acceptor, connection_limits(&config->limits));
 		smtp_server_set_limits(s->smtp, &config->limits);
+		pop3_server_set_limits(s->pop3, &config->limits);
 	} else {
 		log_event(EV_CONFIG_REFUSED, LOG_STR("file", s->start->config_path), LOG_Z("what", e.what));
 	}
@@ -240,6 +251,7 @@ static void close_all(struct server *s)
 	if (s->acceptor)
 		acceptor_free(s->acceptor);
 	smtp_server_free(s->smtp);
+	pop3_server_free(s->pop3);
 	if (s->loops)
 		loops_free(s->loops);
 	flight_close(s->flight);

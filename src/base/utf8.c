@@ -24,6 +24,15 @@ size_t utf8_invalid(str s)
 	size_t at = 0;
 
 	while (at < s.len) {
+		uint64_t eight;
+		/* Most text is ASCII: eight octets at once. */
+		if (s.len - at >= sizeof eight) {
+			memcpy(&eight, s.ptr + at, sizeof eight);
+			if (!(eight & 0x8080808080808080u)) {
+				at += sizeof eight;
+				continue;
+			}
+		}
 		size_t n = utf8_length(str_from(s, at));
 		if (n == 0)
 			break;

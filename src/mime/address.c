@@ -7,10 +7,18 @@ struct comment {
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-/* What ends a word. Brackets and backslashes do not: "[Shop] Ann <a@b>" is all too usual. */
-static bool is_word(char c) { return !is_space(c) && (c == '\0' || !strchr("()<>:;@,\"", c)); }
+enum { ENDS_WORD = 1, ENDS_DOMAIN = 2 };
 
-static bool is_domain(char c) { return is_word(c) && c != '[' && c != ']'; }
+/* What ends a word. Brackets and backslashes do not: "[Shop] Ann <a@b>" is all too usual. */
+static const uint8_t ends[256] = {
+	[' '] = ENDS_WORD, ['\t'] = ENDS_WORD, ['\r'] = ENDS_WORD, ['\n'] = ENDS_WORD,  ['('] = ENDS_WORD,
+	[')'] = ENDS_WORD, ['<'] = ENDS_WORD,  ['>'] = ENDS_WORD,  [':'] = ENDS_WORD,   [';'] = ENDS_WORD,
+	['@'] = ENDS_WORD, [','] = ENDS_WORD,  ['"'] = ENDS_WORD,  ['['] = ENDS_DOMAIN, [']'] = ENDS_DOMAIN,
+};
+
+static bool is_word(char c) { return !(ends[(unsigned char)c] & ENDS_WORD); }
+
+static bool is_domain(char c) { return !ends[(unsigned char)c]; }
 
 void mime_address_begin(struct mime_address_reader *r, str body, struct buf *scratch)
 {
@@ -77,21 +85,19 @@ static struct phrase phrase(scan *s, struct buf *out, struct comment *last)
 	struct phrase p = { s->at, out->len, false };
 
 	for (;;) {
-		size_t before = s->at;
+		size_t before = s->at, len = out->len;
 		skip_cfws(s, last);
 		bool space = s->at > before;
-		int c = scan_peek(s);
-		bool dotted = c == '.' || (out->len && out->ptr[out->len - 1] == '.');
-		if (!p.any || (space && !dotted))
-			p = (struct phrase){ s->at, out->len, p.any };
-		size_t len = out->len;
-		if (p.any && space && c >= 0 && (is_word((char)c) || c == '"'))
+		bool dotted = scan_peek(s) == '.' || (len && out->ptr[len - 1] == '.');
+		size_t word_at = s->at;
+		if (p.any && space)
 			buf_add_char(out, ' ');
 		if (!word(s, out)) {
 			out->len = len;
 			return p;
 		}
-		p.any = true;
+		if (!p.any || (space && !dotted))
+			p = (struct phrase){ word_at, len, true };
 	}
 }
 
@@ -163,7 +169,8 @@ static void addr_spec(scan *s, struct buf *out, struct comment *last, struct mim
 		domain(s, out, last);
 		a->host = since(out, mark);
 	}
-	a->doubtful |= a->mailbox.len == 0 || a->host.len == 0;
+	bool open_literal = a->host.len && a->host.ptr[0] == '[' && a->host.ptr[a->host.len - 1] != ']';
+	a->doubtful |= a->mailbox.len == 0 || a->host.len == 0 || open_literal;
 }
 
 static void angle_addr(scan *s, struct buf *out, struct comment *last, struct mime_address *a)

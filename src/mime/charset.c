@@ -52,7 +52,7 @@ static const struct charset charsets[] = {
 	{ STR_INIT("x-mac-cyrillic"), "MAC-CYRILLIC", 0 },
 	{ STR_INIT("gb2312"), "GB18030", 0 }, { STR_INIT("gbk"), "GB18030", 0 },
 	{ STR_INIT("x-gbk"), "GB18030", 0 }, { STR_INIT("gb18030"), "GB18030", 0 },
-	{ STR_INIT("cp936"), "GB18030", 0 }, { STR_INIT("hz-gb-2312"), "HZ-GB-2312", 0 },
+	{ STR_INIT("cp936"), "GB18030", 0 },
 	{ STR_INIT("big5"), "BIG5-HKSCS", 0 }, { STR_INIT("big5-hkscs"), "BIG5-HKSCS", 0 },
 	{ STR_INIT("cp950"), "CP950", 0 }, { STR_INIT("euc-tw"), "EUC-TW", 0 },
 	{ STR_INIT("euc-kr"), "CP949", 0 }, { STR_INIT("ks_c_5601-1987"), "CP949", 0 },
@@ -119,10 +119,16 @@ static void add_utf8(str s, struct buf *out)
 
 static void add_latin(str s, struct buf *out)
 {
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.ptr[i];
-		uint32_t wide = c >= 0x80 && c < 0xa0 ? c1_of_1252[c - 0x80] : c;
-		utf8_add(out, wide || !c ? wide : REPLACEMENT);
+	for (size_t i = 0; i < s.len;) {
+		size_t start = i;
+		while (i < s.len && (unsigned char)s.ptr[i] < 0x80)
+			i++;
+		buf_add(out, str_slice(s, start, i));
+		if (i == s.len)
+			return;
+		unsigned char c = (unsigned char)s.ptr[i++];
+		uint32_t wide = c < 0xa0 ? c1_of_1252[c - 0x80] : c;
+		utf8_add(out, wide ? wide : REPLACEMENT);
 	}
 }
 

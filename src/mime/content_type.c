@@ -17,7 +17,14 @@ enum { NO_SECTION = -1, SECTION_MAX = 999 };
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-static bool is_token(char c) { return !is_space(c) && (c == '\0' || !strchr("()<>@,;:\\\"/[]?=", c)); }
+/* tspecials of RFC 2045 §5.1, and white space. */
+static const bool ends_token[256] = {
+	[' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true, ['('] = true, [')'] = true,  ['<'] = true,
+	['>'] = true, ['@'] = true,  [','] = true,  [';'] = true,  [':'] = true, ['\\'] = true, ['"'] = true,
+	['/'] = true, ['['] = true,  [']'] = true,  ['?'] = true,  ['='] = true,
+};
+
+static bool is_token(char c) { return !ends_token[(unsigned char)c]; }
 
 static bool is_name(char c) { return !is_space(c) && c != '=' && c != ';' && c != '"'; }
 

@@ -94,6 +94,8 @@ static void take_time(struct found *f, scan *s, str hour)
 	f->minute = part[0];
 	f->second = part[1];
 	f->bad_time |= f->hour > 23 || f->minute > 59 || f->second > 60;
+	/* The epoch's count has no leap seconds. */
+	f->second -= f->second == 60;
 }
 
 static void take_number(struct found *f, scan *s, str digits)

@@ -31,7 +31,7 @@ static bool word(scan *s, struct word *out)
 		return false;
 	int encoding = scan_peek(&t);
 	t.at++;
-	if (encoding < 0 || !strchr("bBqQ", encoding) || !scan_char(&t, '?'))
+	if (encoding < 0 || !memchr("bBqQ", encoding, 4) || !scan_char(&t, '?'))
 		return false;
 	/* A word that is too long to be joined is none, so that many beginnings without an end stay cheap. */
 	str rest = scan_rest(&t);

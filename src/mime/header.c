@@ -97,7 +97,7 @@ void mime_header_unfold(str body, struct buf *out)
 err mime_header_init(struct mime_header *h, struct arena *arena)
 {
 	*h = (struct mime_header){ .arena = arena, .room = ROOM_FIRST };
-	h->octets = arena_alloc(arena, h->room);
+	h->octets = arena_alloc(arena, h->room + 1);
 	return h->octets ? OK : ERR_NO_MEMORY;
 }
 
@@ -108,12 +108,13 @@ void mime_header_begin(struct mime_header *h)
 	h->len = 0;
 }
 
-/* Doubling to fit would make the room depend on the size of the piece; steps one after the other do not. */
+/* Doubling to fit would make the room depend on the size of the piece; steps one after the other do not.
+ * There is one octet more than the room, for the CR of a line end whose LF is still to come. */
 static bool room_for(struct mime_header *h, size_t more)
 {
-	while (h->room - h->len < more) {
+	while (h->room + 1 - h->len < more) {
 		size_t room = h->room * ROOM_FACTOR;
-		char *p = room <= LIMIT_HEADER_FIELD ? arena_alloc(h->arena, room) : NULL;
+		char *p = room <= LIMIT_HEADER_FIELD ? arena_alloc(h->arena, room + 1) : NULL;
 		if (!p)
 			return false;
 		memcpy(p, h->octets, h->len);
@@ -127,7 +128,7 @@ static void keep(struct mime_header *h, str piece)
 {
 	if (!room_for(h, piece.len)) {
 		h->cut = true;
-		piece.len = h->room - h->len;
+		piece.len = h->room + 1 - h->len;
 	}
 	if (piece.len)
 		memcpy(h->octets + h->len, piece.ptr, piece.len);
@@ -178,6 +179,10 @@ bool mime_header_piece(struct mime_header *h, str piece, bool begins)
 	keep(h, piece);
 	if (ends && h->len && h->octets[h->len - 1] == '\r')
 		h->len--;
+	if (ends && h->len > h->room) {
+		h->len = h->room;
+		h->cut = true;
+	}
 	return false;
 }
 

@@ -132,7 +132,7 @@ static void in_markup(struct mime_html_text *h, char c)
 	}
 }
 
-static void text(struct mime_html_text *h, char c, struct buf *out)
+static void text(struct mime_html_text *h, char c, struct mime_text *out)
 {
 	if (c == '<' && !h->wide) {
 		h->state = OPEN;
@@ -143,15 +143,15 @@ static void text(struct mime_html_text *h, char c, struct buf *out)
 		h->space = true;
 	} else {
 		if (h->space && out->len)
-			buf_add_char(out, ' ');
+			mime_text_add(out, ' ');
 		h->space = false;
-		buf_add_char(out, c);
+		mime_text_add(out, c);
 	}
 }
 
-void mime_html_text(struct mime_html_text *h, str octets, struct buf *out)
+void mime_html_text(struct mime_html_text *h, str octets, struct mime_text *out)
 {
-	for (size_t i = 0; i < octets.len && out->failed == ERR_OK; i++) {
+	for (size_t i = 0; i < octets.len && !out->full; i++) {
 		char c = octets.ptr[i];
 		if (h->state == TEXT && h->skipped_len) {
 			/* Style sheets are long. */
@@ -161,7 +161,7 @@ void mime_html_text(struct mime_html_text *h, str octets, struct buf *out)
 		} else if (h->state != TEXT) {
 			in_markup(h, c);
 		} else if (in_escape(h, c)) {
-			buf_add_char(out, c);
+			mime_text_add(out, c);
 		} else {
 			text(h, c, out);
 		}

@@ -12,6 +12,21 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+/* Where text goes, an octet at a time: a struct buf costs a call for each. */
+struct mime_text {
+	char *octets;
+	size_t len, room;
+	bool full; /* something had no room */
+};
+
+static inline void mime_text_add(struct mime_text *t, char c)
+{
+	if (t->len < t->room)
+		t->octets[t->len++] = c;
+	else
+		t->full = true;
+}
+
 /* All zero begins. */
 struct mime_html_text {
 	int state;
@@ -27,7 +42,7 @@ struct mime_html_text {
 };
 
 /* Appends what is text; stops where `out` is full. */
-void mime_html_text(struct mime_html_text *h, str octets, struct buf *out);
+void mime_html_text(struct mime_html_text *h, str octets, struct mime_text *out);
 
 /* Appends UTF-8 text with its entities decoded; unknown ones stay. */
 void mime_html_entities(str text, struct buf *out);

@@ -2,6 +2,8 @@
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
+static bool is_special(char c) { return is_space(c) || c == '"' || c == '\\' || c == '@'; }
+
 /* The content of "<…>" without quotes, escapes and spaces. False where it has no "@" or nothing around it:
  * a phrase or an address comment, not an id. */
 static bool normalise(str inside, struct buf *out)
@@ -10,6 +12,12 @@ static bool normalise(str inside, struct buf *out)
 	bool quoted = false;
 
 	for (size_t i = 0; i < inside.len; i++) {
+		size_t start = i;
+		while (i < inside.len && !is_special(inside.ptr[i]))
+			i++;
+		buf_add(out, str_slice(inside, start, i));
+		if (i == inside.len)
+			break;
 		char c = inside.ptr[i];
 		if (c == '"') {
 			quoted = !quoted;

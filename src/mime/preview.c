@@ -20,7 +20,10 @@ void mime_preview_begin(struct mime_preview *p, bool is_html, str charset, mime_
 	p->is_wide = mime_charset_is_wide(charset);
 	/* Tags can't be told in UTF-16 before its conversion, and hardly anybody sends it. */
 	p->is_over = p->is_html && p->is_wide;
-	buf_init_fixed(&p->source, p->octets, sizeof p->octets);
+	/* Of plain text LIMIT_PREVIEW octets would do, but for escapes and odd spaces; of HTML, entities are
+	 * long. */
+	size_t room = p->is_html || p->is_wide ? sizeof p->octets : 2 * LIMIT_PREVIEW;
+	p->source = (struct mime_text){ p->octets, 0, room, false };
 }
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
@@ -42,9 +45,9 @@ static void plain_octet(struct mime_preview *p, char c)
 		p->space = true;
 	} else if (!p->is_quoted) {
 		if (p->space && p->source.len)
-			buf_add_char(&p->source, ' ');
+			mime_text_add(&p->source, ' ');
 		p->space = false;
-		buf_add_char(&p->source, c);
+		mime_text_add(&p->source, c);
 	}
 }
 
@@ -52,7 +55,7 @@ static void take_text(struct mime_preview *p, str octets)
 {
 	if (p->is_wide) {
 		for (size_t i = 0; i < octets.len; i++)
-			buf_add_char(&p->source, octets.ptr[i]);
+			mime_text_add(&p->source, octets.ptr[i]);
 	} else if (p->is_html) {
 		mime_html_text(&p->html, octets, &p->source);
 	} else {
@@ -80,7 +83,7 @@ bool mime_preview_push(struct mime_preview *p, str octets)
 
 	while (octets.len) {
 		size_t left = LIMIT_PREVIEW_LOOK - p->looked;
-		if (left == 0 || p->is_over || p->source.failed != ERR_OK)
+		if (left == 0 || p->is_over || p->source.full)
 			return false;
 		size_t step = octets.len < STEP_OCTETS ? octets.len : STEP_OCTETS;
 		step = step < left ? step : left;
@@ -112,6 +115,8 @@ static uint32_t take_char(str *s)
 /* Spaces of every width, and controls. */
 static bool is_blank(uint32_t c)
 {
+	if (c > ' ' && c < 0x7f)
+		return false;
 	return c <= ' ' || (c >= 0x7f && c <= 0xa0) || c == 0x1680 || (c >= 0x2000 && c <= 0x200a) ||
 	       c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
 }
@@ -119,6 +124,8 @@ static bool is_blank(uint32_t c)
 /* What campaigns fill the line with after their first sentence. */
 static bool is_invisible(uint32_t c)
 {
+	if (c < 0xad)
+		return false;
 	return c == 0xad || c == 0x34f || (c >= 0x200b && c <= 0x200f) || (c >= 0x202a && c <= 0x202e) ||
 	       (c >= 0x2060 && c <= 0x2064) || c == 0xfeff || c == 0x61c;
 }
@@ -126,42 +133,50 @@ static bool is_invisible(uint32_t c)
 /* One line of visible characters. */
 static void squeeze(str text, struct buf *out)
 {
-	char line[LIMIT_PREVIEW];
-	struct buf b;
+	char octets[LIMIT_PREVIEW];
+	struct mime_text line = { octets, 0, sizeof octets, false };
 	bool space = false;
 
-	buf_init_fixed(&b, line, sizeof line);
-	for (unsigned count = 0; text.len && count < MIME_PREVIEW_CHARACTERS;) {
-		uint32_t c = take_char(&text);
+	for (unsigned count = 0; text.len && count < MIME_PREVIEW_CHARACTERS && !line.full; count++) {
+		str rest = text;
+		uint32_t c = take_char(&rest);
+		str octets_of_c = str_slice(text, 0, text.len - rest.len);
+		text = rest;
 		if (is_blank(c) || is_invisible(c)) {
-			space |= is_blank(c);
+			space |= is_blank(c) && line.len > 0;
+			count--;
 			continue;
 		}
-		if (space && b.len) {
-			buf_add_char(&b, ' ');
-			count++;
-		}
+		/* All of a character or nothing. */
+		line.full = octets_of_c.len + space > line.room - line.len;
+		count += space;
+		if (line.full || count == MIME_PREVIEW_CHARACTERS)
+			break;
+		if (space)
+			mime_text_add(&line, ' ');
 		space = false;
-		if (count < MIME_PREVIEW_CHARACTERS)
-			utf8_add(&b, c);
-		count++;
+		for (size_t i = 0; i < octets_of_c.len; i++)
+			mime_text_add(&line, octets_of_c.ptr[i]);
 	}
-	buf_add(out, str_trim_wsp(buf_str(&b)));
+	buf_add(out, (str){ octets, line.len });
 }
 
 void mime_preview_end(struct mime_preview *p, struct buf *out, unsigned *conversions)
 {
 	char converted[4 * LIMIT_PREVIEW_SOURCE], decoded[4 * LIMIT_PREVIEW_SOURCE];
 	struct buf utf8, text;
-	char *source = p->octets;
+	str source = { p->octets, p->source.len };
 
-	if (p->source.len == 0)
+	/* A source that is full may end within a character, which must not make it look like another charset.
+	 */
+	size_t valid = p->source.full ? utf8_invalid(source) : source.len;
+	source.len = source.len - valid < 4 ? valid : source.len;
+	if (source.len == 0)
 		return;
 	buf_init_fixed(&utf8, converted, sizeof converted);
-	mime_to_utf8((str){ p->charset, p->charset_len }, (str){ source, p->source.len }, &utf8, conversions);
+	mime_to_utf8((str){ p->charset, p->charset_len }, source, &utf8, conversions);
 	str got = buf_str(&utf8);
-	/* A source that is full may end within a character. */
-	while (p->source.failed != ERR_OK && str_ends_nocase(got, STR("\xef\xbf\xbd")))
+	while (p->source.full && str_ends_nocase(got, STR("\xef\xbf\xbd")))
 		got.len -= 3;
 	if (!p->is_html) {
 		squeeze(got, out);

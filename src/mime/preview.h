@@ -29,7 +29,7 @@ struct mime_preview {
 	unsigned line_at; /* plain text: octets of this line, up to 4 */
 	char line[4];
 	bool is_quoted, is_over, space;
-	struct buf source;
+	struct mime_text source; /* the octets below */
 	char octets[LIMIT_PREVIEW_SOURCE];
 };
 

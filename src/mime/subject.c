@@ -13,10 +13,15 @@ static str one_line(str s, struct buf *out)
 {
 	size_t mark = out->len;
 
-	for (size_t i = 0; i < s.len; i++) {
-		if (!is_space(s.ptr[i]))
-			buf_add_char(out, s.ptr[i]);
-		else if (i == 0 || !is_space(s.ptr[i - 1]))
+	for (size_t i = 0; i < s.len;) {
+		size_t start = i;
+		while (i < s.len && !is_space(s.ptr[i]))
+			i++;
+		buf_add(out, str_slice(s, start, i));
+		start = i;
+		while (i < s.len && is_space(s.ptr[i]))
+			i++;
+		if (i > start)
 			buf_add_char(out, ' ');
 	}
 	return str_from(buf_str(out), mark < out->len ? mark : out->len);

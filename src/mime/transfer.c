@@ -1,10 +1,6 @@
 #include "mime/transfer.h"
 
-enum { LINE_OCTETS = 76 };
-
-/* Spaces held back at most: lines of quoted-printable are no longer, and the output stays as long as the
- * input. */
-enum { SPACES_MAX = 76 };
+enum { LINE_OCTETS = 76, QUANTA_OCTETS = 192 };
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
@@ -20,16 +16,29 @@ mime_encoding mime_encoding_of(str name)
 	return MIME_ENCODING_UNKNOWN;
 }
 
-static int sextet(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+/* Values of the alphabet; -1 is none of it. */
+static const int8_t sextets[256] = {
+	/* clang-format off */
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 62, -1, -1, -1, 63,
+	52, 53, 54, 55, 56, 57, 58, 59, 60, 61, -1, -1, -1, -1, -1, -1,
+	-1,  0,  1,  2,  3,  4,  5,  6,  7,  8,  9, 10, 11, 12, 13, 14,
+	15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, -1, -1, -1, -1, -1,
+	-1, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40,
+	41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	/* clang-format on */
+};
+
+static int sextet(char c) { return sextets[(unsigned char)c]; }
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -45,26 +54,56 @@ static void pad(struct mime_base64_decoder *d, struct buf *out)
 	d->padded = true;
 }
 
+/* One octet that is no quantum's beginning, or none of the alphabet at all. */
+static void base64_octet(struct mime_base64_decoder *d, char c, struct buf *out)
+{
+	int v = sextet(c);
+
+	if (c == '=') {
+		if (!d->padded)
+			pad(d, out);
+		return;
+	}
+	if (v < 0 || d->padded) {
+		d->bad += !is_space(c);
+		return;
+	}
+	d->bits = d->bits << 6 | (uint32_t)v;
+	if (++d->sextets < 4)
+		return;
+	char three[3] = { (char)(d->bits >> 16), (char)(d->bits >> 8), (char)d->bits };
+	buf_add(out, (str){ three, 3 });
+	d->sextets = 0;
+}
+
+/* Whole quanta at the front of `octets`; octets taken. */
+static size_t base64_quanta(str octets, struct buf *out)
+{
+	char decoded[QUANTA_OCTETS];
+	size_t at = 0, len = 0;
+
+	while (octets.len - at >= 4 && len < sizeof decoded) {
+		const char *p = octets.ptr + at;
+		int a = sextet(p[0]), b = sextet(p[1]), c = sextet(p[2]), e = sextet(p[3]);
+		if ((a | b | c | e) < 0)
+			break;
+		uint32_t bits = (uint32_t)a << 18 | (uint32_t)b << 12 | (uint32_t)c << 6 | (uint32_t)e;
+		decoded[len++] = (char)(bits >> 16);
+		decoded[len++] = (char)(bits >> 8);
+		decoded[len++] = (char)bits;
+		at += 4;
+	}
+	buf_add(out, (str){ decoded, len });
+	return at;
+}
+
 void mime_base64_decode(struct mime_base64_decoder *d, str octets, struct buf *out)
 {
-	for (size_t i = 0; i < octets.len; i++) {
-		char c = octets.ptr[i];
-		int v = sextet(c);
-		if (c == '=') {
-			if (!d->padded)
-				pad(d, out);
-			continue;
-		}
-		if (v < 0 || d->padded) {
-			d->bad += !is_space(c);
-			continue;
-		}
-		d->bits = d->bits << 6 | (uint32_t)v;
-		if (++d->sextets < 4)
-			continue;
-		char three[3] = { (char)(d->bits >> 16), (char)(d->bits >> 8), (char)d->bits };
-		buf_add(out, (str){ three, 3 });
-		d->sextets = 0;
+	for (size_t i = 0; i < octets.len;) {
+		if (d->sextets == 0 && !d->padded)
+			i += base64_quanta(str_from(octets, i), out);
+		if (i < octets.len)
+			base64_octet(d, octets.ptr[i++], out);
 	}
 }
 
@@ -86,30 +125,38 @@ static int hex(char c)
 
 static void give_spaces(struct mime_qp_decoder *d, struct buf *out)
 {
-	for (; d->spaces; d->spaces--)
-		buf_add_char(out, d->tabs ? '\t' : ' ');
-	d->tabs = false;
+	buf_add(out, (str){ d->spaces, d->spaces_len });
+	d->spaces_len = 0;
+}
+
+static bool is_plain(char c) { return (unsigned char)c > ' ' && c != '='; }
+
+/* An octet that stands for itself whatever comes before it: a space does within a line. */
+static bool is_run(str s, size_t at)
+{
+	bool space = s.ptr[at] == ' ' || s.ptr[at] == '\t';
+
+	return is_plain(s.ptr[at]) || (space && at + 1 < s.len && is_plain(s.ptr[at + 1]));
 }
 
 /* An octet outside an escape. */
 static void plain(struct mime_qp_decoder *d, char c, struct buf *out)
 {
-	if (c == '\n' || c == '\r') {
-		d->spaces = 0;
-		d->tabs = false;
-	} else {
+	if (c == '\n' || c == '\r')
+		d->spaces_len = 0;
+	else
 		give_spaces(d, out);
-	}
 	buf_add_char(out, c);
 }
 
 static void octet(struct mime_qp_decoder *d, char c, struct buf *out)
 {
 	if (c == ' ' || c == '\t') {
-		if (d->spaces == SPACES_MAX || (d->spaces && d->tabs != (c == '\t')))
+		/* More than a line may have is no padding: it stands for itself, so that the output is never
+		 * longer than the input and what was held. */
+		if (d->spaces_len == sizeof d->spaces)
 			give_spaces(d, out);
-		d->tabs = c == '\t';
-		d->spaces++;
+		d->spaces[d->spaces_len++] = c;
 	} else if (c == '=') {
 		give_spaces(d, out);
 		d->held[d->held_len++] = c;
@@ -150,11 +197,19 @@ static void escape(struct mime_qp_decoder *d, char c, struct buf *out)
 
 void mime_qp_decode(struct mime_qp_decoder *d, str octets, struct buf *out)
 {
-	for (size_t i = 0; i < octets.len; i++) {
-		if (d->held_len)
-			escape(d, octets.ptr[i], out);
-		else
-			octet(d, octets.ptr[i], out);
+	for (size_t i = 0; i < octets.len;) {
+		size_t run = i;
+		while (run < octets.len && !d->held_len && is_run(octets, run))
+			run++;
+		if (run > i) {
+			give_spaces(d, out);
+			buf_add(out, str_slice(octets, i, run));
+			i = run;
+		} else if (d->held_len) {
+			escape(d, octets.ptr[i++], out);
+		} else {
+			octet(d, octets.ptr[i++], out);
+		}
 	}
 }
 

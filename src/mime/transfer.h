@@ -36,9 +36,9 @@ bool mime_base64_decode_end(struct mime_base64_decoder *d);
 struct mime_qp_decoder {
 	char held[2]; /* "=" and what follows it */
 	unsigned held_len;
-	uint32_t spaces; /* at the end of a line they are padding (§6.7, rule 3) */
-	bool tabs;       /* one of them at least is a tab */
-	uint64_t bad;    /* "=" that begins nothing */
+	char spaces[76]; /* at the end of a line they are padding (§6.7, rule 3); lines are no longer */
+	unsigned spaces_len;
+	uint64_t bad; /* "=" that begins nothing */
 };
 
 void mime_qp_decode(struct mime_qp_decoder *d, str octets, struct buf *out);

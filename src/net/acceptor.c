@@ -144,7 +144,7 @@ static void pause_over(struct timer *timer)
 
 static int accept_one(int listener, struct conn_socket *out)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { 0 };
 	socklen_t size = sizeof sa;
 
 	*out = (struct conn_socket){ .fd = accept4(listener, (struct sockaddr *)&sa, &size,
@@ -158,6 +158,28 @@ static int accept_one(int listener, struct conn_socket *out)
 	err e = ip_of_sockaddr((struct sockaddr *)&sa, &out->peer, &out->peer_port);
 	assert(e.code == ERR_OK); /* we listen on nothing else */
 	return 0;
+}
+
+/* Errors of accept(2) that are about the one connection it took: the next may be well. */
+static bool is_about_peer(int number)
+{
+	switch (number) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPERM:
+	case EPROTO:
+	case ETIMEDOUT:
+	case ENETDOWN:
+	case ENETUNREACH:
+	case ENOPROTOOPT:
+	case EHOSTDOWN:
+	case EHOSTUNREACH:
+	case ENONET:
+	case EOPNOTSUPP:
+		return true;
+	default:
+		return false;
+	}
 }
 
 static int reserve_open(void) { return open("/dev/null", O_RDONLY | O_CLOEXEC); }
@@ -195,11 +217,11 @@ static void readable(uv_poll_t *poll, int status, int events)
 		}
 		if (failed == EAGAIN)
 			return;
-		if (failed == EMFILE || failed == ENFILE || failed == ENOBUFS || failed == ENOMEM) {
-			run_short(l);
+		if (!is_about_peer(failed)) {
+			run_short(l); /* EMFILE and its kin; for whatever else, too, a pause beats a busy loop
+			               */
 			return;
 		}
-		/* The others (ECONNABORTED and accept(2)'s network errors) are about one peer: the next. */
 	}
 }
 

@@ -276,7 +276,7 @@ err loops_new(unsigned count, struct loops **out)
 		return ERR_NO_MEMORY;
 	}
 	/* libuv writes with write(2): a peer that went away must be an error of that connection. */
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	loops->items = items;
 	for (; loops->count < count; loops->count++) {
 		err e = loop_init(&items[loops->count], loops, loops->count);

@@ -256,6 +256,7 @@ static enum output_state fill_plain(struct output *out, struct loop *loop, struc
 		size_t part = smaller(parts[i].iov_len, n);
 		if (!out->last || parts[i].iov_base != out->last->octets + out->last->used) {
 			b = chain;
+			assert(b);
 			chain = b->next;
 			b->next = NULL;
 			ready_link(out, b);

@@ -6,6 +6,7 @@
 #include <openssl/rand.h>
 #include <openssl/x509v3.h>
 
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/limits.h"
 
@@ -64,31 +65,33 @@ static bool set_serial(X509 *certificate)
 	return ok;
 }
 
-static bool set_names(X509 *certificate, const char *hostname, size_t len)
+static bool set_names(X509 *certificate, str hostname)
 {
 	X509_NAME *name = X509_get_subject_name(certificate);
-	char alternative[LIMIT_DOMAIN + 8];
+	char value[LIMIT_DOMAIN + 32];
+	struct buf b;
 
-	/* A longer name than X.520 allows stands in subjectAltName alone, where everybody looks first. */
-	if (len <= COMMON_NAME_MAX &&
-	    !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)hostname, -1, -1, 0))
+	/* A longer name than X.520 allows stands in subjectAltName alone, where everybody looks first, and
+	 * which is critical then (RFC 5280 §4.2.1.6). */
+	bool in_subject = hostname.len <= COMMON_NAME_MAX;
+	if (in_subject &&
+	    !X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)hostname.ptr,
+	                                (int)hostname.len, -1, 0))
 		return false;
-	memcpy(alternative, "DNS:", 4);
-	memcpy(alternative + 4, hostname, len + 1);
-	/* RFC 5280 §4.2.1.6: critical where the subject is empty. */
-	char critical[sizeof alternative + 10] = "critical,";
-	memcpy(critical + 9, alternative, len + 5);
-	return X509_set_issuer_name(certificate, name) &&
-	       add_extension(certificate, NID_subject_alt_name,
-	                     len <= COMMON_NAME_MAX ? alternative : critical);
+	buf_init_fixed(&b, value, sizeof value);
+	buf_add(&b, in_subject ? STR("DNS:") : STR("critical,DNS:"));
+	buf_add(&b, hostname);
+	buf_add_char(&b, '\0');
+	return buf_err(&b).code == ERR_OK && X509_set_issuer_name(certificate, name) &&
+	       add_extension(certificate, NID_subject_alt_name, value);
 }
 
-static bool fill_in(X509 *certificate, EVP_PKEY *key, const char *hostname, size_t len)
+static bool fill_in(X509 *certificate, EVP_PKEY *key, str hostname)
 {
 	return X509_set_version(certificate, X509_VERSION_3) && set_serial(certificate) &&
 	       X509_gmtime_adj(X509_getm_notBefore(certificate), -BACKDATE_S) &&
 	       X509_time_adj_ex(X509_getm_notAfter(certificate), VALID_DAYS, 0, NULL) &&
-	       X509_set_pubkey(certificate, key) && set_names(certificate, hostname, len) &&
+	       X509_set_pubkey(certificate, key) && set_names(certificate, hostname) &&
 	       add_extension(certificate, NID_basic_constraints, "critical,CA:FALSE") &&
 	       add_extension(certificate, NID_key_usage, "critical,digitalSignature") &&
 	       add_extension(certificate, NID_ext_key_usage, "serverAuth,clientAuth") &&
@@ -108,19 +111,15 @@ static err text_of(struct arena *arena, BIO *b, str *out)
 
 err certificate_make_self_signed(struct arena *arena, str hostname, str *certificate_pem, str *key_pem)
 {
-	char name[LIMIT_DOMAIN + 1];
 	str certificate_text, key_text;
 
 	if (!is_hostname(hostname))
 		return (err){ ERR_SYNTAX, 0, "not a host name" };
-	memcpy(name, hostname.ptr, hostname.len);
-	name[hostname.len] = '\0';
 	AUTO(pkey) key = EVP_EC_gen("P-256");
 	AUTO(x509) certificate = X509_new();
 	AUTO(bio) certificate_out = BIO_new(BIO_s_mem());
 	AUTO(bio) key_out = BIO_new(BIO_s_secmem());
-	if (!key || !certificate || !certificate_out || !key_out ||
-	    !fill_in(certificate, key, name, hostname.len) ||
+	if (!key || !certificate || !certificate_out || !key_out || !fill_in(certificate, key, hostname) ||
 	    !PEM_write_bio_X509(certificate_out, certificate) ||
 	    !PEM_write_bio_PKCS8PrivateKey(key_out, key, NULL, NULL, 0, NULL, NULL))
 		return library_err;

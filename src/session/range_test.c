@@ -7,6 +7,8 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -221,6 +223,63 @@ static void test_readers_gone(void **state)
 	}
 }
 
+/* Every worker busy and their queue full: the range is read when there is room again. */
+struct busy {
+	struct post post;
+	struct toy_server *toy;
+	struct job jobs[LIMIT_WORK_QUEUE + 64];
+	sem_t gate, filled;
+};
+
+static struct busy busy;
+
+static void stand(struct job *job)
+{
+	(void)job;
+	sem_wait(&busy.gate);
+}
+
+static void stood(struct job *job) { (void)job; }
+
+static void fill_queue(struct post *post)
+{
+	(void)post;
+	for (size_t i = 0, refused = 0; i < sizeof busy.jobs / sizeof busy.jobs[0] && refused < 100; i++) {
+		busy.jobs[i] = (struct job){ .run = stand, .done = stood };
+		while (work_submit(busy.toy->work, WORK_READ, &busy.jobs[i]).code != ERR_OK &&
+		       refused++ < 100)
+			pause_ms(1); /* workers still take the first ones from it */
+	}
+	sem_post(&busy.filled);
+}
+
+static void test_busy_workers(void **state)
+{
+	struct toy_server toy;
+	struct pollfd readable = { .events = POLLIN };
+
+	(void)state;
+	start(&toy, true);
+	struct client *c = greet(toy.port);
+	busy.toy = &toy;
+	busy.post.run = fill_queue;
+	sem_init(&busy.gate, 0, 0);
+	sem_init(&busy.filled, 0, 0);
+	loop_post(loops_get(toy.loops, 0), &busy.post);
+	sem_wait(&busy.filled);
+	ask(c, "STUFF", 0, 100000);
+	expect(c, "+");
+	readable.fd = c->fd;
+	assert_int_equal(poll(&readable, 1, 300), 0);
+	for (size_t i = 0; i < 2 * (sizeof busy.jobs / sizeof busy.jobs[0]); i++)
+		sem_post(&busy.gate);
+	want_stuffed(c, 0, 100000);
+	hang_up(c);
+	stop(&toy);
+	sem_destroy(&busy.gate);
+	sem_destroy(&busy.filled);
+}
+
 /* A file that ends before its range: the reader must see a broken connection, never a message cut short. */
 static void test_damaged(void **state)
 {
@@ -266,7 +325,7 @@ int main(void)
 		cmocka_unit_test(test_warm),         cmocka_unit_test(test_cold),
 		cmocka_unit_test(test_no_cache),     cmocka_unit_test(test_slow_reader),
 		cmocka_unit_test(test_readers_gone), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_bounded),
+		cmocka_unit_test(test_busy_workers), cmocka_unit_test(test_bounded),
 	};
 	content_make();
 	return cmocka_run_group_tests(tests, NULL, NULL);

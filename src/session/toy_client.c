@@ -1,24 +1,30 @@
 #include "session/toy_client.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <cmocka.h>
-
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
+/* Like the tests' own assertions, of which only they may speak: says what was wrong and ends. */
+static void must(bool good, const char *what)
+{
+	if (good)
+		return;
+	fprintf(stderr, "toy client: %s\n", what);
+	abort();
+}
+
 static int connected(int fd, const struct sockaddr *sa, socklen_t size)
 {
 	struct timeval limit = { 20, 0 };
 
-	assert_true(fd >= 0);
+	must(fd >= 0, "no socket");
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-	assert_int_equal(connect(fd, sa, size), 0);
+	must(connect(fd, sa, size) == 0, "not connected");
 	return fd;
 }
 
@@ -38,7 +44,7 @@ int dial_unix(const char *path)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 
-	assert_true(strlen(path) < sizeof sa.sun_path);
+	must(strlen(path) < sizeof sa.sun_path, "path too long");
 	memcpy(sa.sun_path, path, strlen(path));
 	return connected(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), (struct sockaddr *)&sa, sizeof sa);
 }
@@ -47,7 +53,7 @@ struct client *client_new(int fd)
 {
 	struct client *c = calloc(1, sizeof *c);
 
-	assert_non_null(c);
+	must(c != NULL, "no memory");
 	c->fd = fd;
 	return c;
 }
@@ -70,7 +76,7 @@ void give(struct client *c, str octets)
 {
 	while (octets.len) {
 		ssize_t n = send(c->fd, octets.ptr, octets.len, MSG_NOSIGNAL);
-		assert_true(n > 0);
+		must(n > 0, "not sent");
 		octets = str_from(octets, (size_t)n);
 	}
 }
@@ -107,8 +113,8 @@ void expect(struct client *c, const char *want)
 	str got = take(c);
 
 	if (!str_eq(got, str_of(want)))
-		print_error("want \"%s\", got \"" STR_FMT "\"\n", want, STR_ARG(got));
-	assert_true(str_eq(got, str_of(want)));
+		fprintf(stderr, "want \"%s\", got \"" STR_FMT "\"\n", want, STR_ARG(got));
+	must(str_eq(got, str_of(want)), "another line");
 }
 
 void pause_ms(long ms)
@@ -122,5 +128,5 @@ void wait_for(_Atomic uint32_t *counter, uint32_t want)
 {
 	for (int i = 0; i < 2000 && *counter != want; i++)
 		pause_ms(5);
-	assert_int_equal(*counter, want);
+	must(*counter == want, "counter did not get there");
 }

@@ -8,8 +8,8 @@
     S: <closed>                           the server has closed the connection
 
 In C and R \\r \\n \\0 \\\\ \\xNN are octets and {x*2000} is a repetition. A dialogue that does not begin with a greeting
-(S: 220) is greeted and says EHLO first. One that does not end closed ends with QUIT, which shows that nothing more had
-been said.
+is greeted and says EHLO first; one of POP3 (pop3-*.txt) logs in. One that does not end closed ends with QUIT, which shows
+that nothing more had been said.
 """
 
 import fnmatch
@@ -22,6 +22,18 @@ import clients
 FOLDER = pathlib.Path(__file__).resolve().parent / "dialogues"
 WAYS = ("lines", "octets", "at_once")
 ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|[rn0\\])|\{(.+?)\*(\d+)\}")
+
+GREETING = {"smtp": "220 ", "pop3": "+OK "}
+PROLOGUE = {
+    "smtp": [("S", "220 *"), ("C", b"EHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "250-PIPELINING"),
+             ("S", "250-SIZE *"), ("S", "250-8BITMIME"), ("S", "250 ENHANCEDSTATUSCODES")],
+    "pop3": [("S", "+OK mail.shop.example POP3 postrider"), ("C", b"USER pop@shop.example\r\n"), ("S", "+OK Now *"),
+             ("C", b"PASS correct horse battery\r\n"), ("S", "+OK 3 messages (* octets)")],
+}
+EPILOGUE = {
+    "smtp": [("C", b"QUIT\r\n"), ("S", "221 2.0.0 Bye"), ("S", "<closed>")],
+    "pop3": [("C", b"QUIT\r\n"), ("S", "+OK Bye"), ("S", "<closed>")],
+}
 
 
 def octets(text):
@@ -37,6 +49,7 @@ def octets(text):
 class Dialogue:
     def __init__(self, path):
         self.path = path
+        self.protocol = "pop3" if path.name.startswith("pop3-") else "smtp"
         self.ways = WAYS
         self.steps = []  # (kind, octets or pattern, line number)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -51,12 +64,10 @@ class Dialogue:
             else:
                 assert not line or line.startswith("#"), f"{path}:{number}: what is {line!r}?"
         assert self.steps and set(self.ways) <= set(WAYS), path
-        if not self.steps[0][1].startswith("220" if self.steps[0][0] == "S" else b"\0"):
-            self.steps[:0] = [("S", "220 *", 0), ("C", b"EHLO client.example\r\n", 0), ("S", "250-mail.shop.example", 0),
-                              ("S", "250-PIPELINING", 0), ("S", "250-SIZE *", 0), ("S", "250-8BITMIME", 0),
-                              ("S", "250 ENHANCEDSTATUSCODES", 0)]
+        if not (self.steps[0][0] == "S" and self.steps[0][1].startswith(GREETING[self.protocol])):
+            self.steps[:0] = [(kind, what, 0) for kind, what in PROLOGUE[self.protocol]]
         if self.steps[-1][1] != "<closed>":
-            self.steps += [("C", b"QUIT\r\n", 0), ("S", "221 2.0.0 Bye", 0), ("S", "<closed>", 0)]
+            self.steps += [(kind, what, 0) for kind, what in EPILOGUE[self.protocol]]
 
     def play(self, address, way):
         with clients.Lines(address) as connection:

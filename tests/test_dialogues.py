@@ -5,7 +5,7 @@ import pytest
 import dialogue
 import instance
 
-ACCOUNTS = ["ann", "bob", "carol", "full", "gone", "old"]
+ACCOUNTS = ["ann", "bob", "carol", "full", "gone", "old", "pop", "pop-empty"]
 ALIASES = [
     ("info@shop.example", ["ann@shop.example", "bob@shop.example"]),
     ("all@shop.example", ["info@shop.example", "carol@shop.example"]),
@@ -14,6 +14,13 @@ ALIASES = [
     ("named@catch.example", ["bob@shop.example"]),
     ("some@shop.example", ["gone@shop.example", "ann@shop.example"]),
     ("tight@shop.example", ["full@shop.example", "ann@shop.example"]),
+]
+
+# What POP3 finds: two short ones, and one whose lines begin with dots.
+MESSAGES = [
+    b"Subject: one\r\n\r\nfirst\r\n",
+    b"Subject: two\r\n\r\nsecond\r\n",
+    b"Subject: dots\r\n\r\n.\r\n..two\r\n.txt\r\nend.\r\n",
 ]
 
 
@@ -34,6 +41,9 @@ def server(tmp_path_factory, postrider_bin):
         one.cli("alias", "add", address, *targets)
     one.cli("account", "suspend", "gone@shop.example")
     one.start()
+    with one.smtp() as c:
+        for message in MESSAGES:
+            c.deliver("far@client.example", ["pop@shop.example"], message)
     yield one
     try:
         one.stop()
@@ -49,7 +59,7 @@ def cases():
 
 @pytest.mark.parametrize("one, way", cases())
 def test_dialogue(server, one, way):
-    one.play(server.address("smtp"), way)
+    one.play(server.address(one.protocol), way)
 
 
 def test_there_are_enough():

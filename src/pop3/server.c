@@ -1,3 +1,5 @@
+#include "pop3/server.h"
+
 #include <stdlib.h>
 
 #include "pop3/session_internal.h"

@@ -118,8 +118,9 @@ static err begin_accepting(struct server *s)
 	TRY(acceptor_new(s->loops, s->work, connection_limits(&s->start->config->limits), &s->acceptor));
 	for (size_t i = 0; i < listeners->count; i++) {
 		const struct conn_service *service = &s->services[listeners->items[i].protocol];
-		if (!service->handle) /* bound, and not served yet */
-			continue;
+		if (!service->handle) /* the configuration's reader refuses what is not served */
+			return err_new(&s->arena, ERR_SYNTAX, "listen.%s is not served by this version",
+			               config_protocol_name(listeners->items[i].protocol));
 		TRY(acceptor_add(s->acceptor, listeners->items[i].fd, service));
 	}
 	TRY(acceptor_add(s->acceptor, listeners->control, &s->control_conn_service));

@@ -284,6 +284,25 @@ def test_config_is_found(make_instance, tmp_path):
         assert subprocess.run(command, capture_output=True, check=False, env=env, cwd=tmp_path).returncode == 78
 
 
+def test_check_mime(make_instance, tmp_path):
+    one = make_instance(init=False)
+    good = tmp_path / "good.eml"
+    good.write_bytes(b"From: a@b.example\r\nDate: Mon, 23 Nov 2026 23:41:07 +0000\r\n"
+                     b"Content-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nHello.\r\n--x--\r\n")
+    bad = tmp_path / "bad.eml"
+    bad.write_bytes(b"Subject: \xff\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\nHello.\n")
+    first, second = one.json_lines("check", "mime", good, bad, config=False)
+    assert first == {"file": str(good), "size": good.stat().st_size, "header_fields": 3, "defects": [],
+                     "structure": {"type": "multipart/mixed", "size": len(b"--x\r\n\r\nHello.\r\n--x--\r\n"),
+                                   "parts": [{"type": "text/plain", "size": 6, "parts": []}]}}
+    assert second["file"] == str(bad) and second["header_fields"] == 2
+    assert {"no From", "no Date"} <= {d["what"][:7] for d in second["defects"]}
+    done = one.cli("check", "mime", tmp_path / "absent", good, "--json", code=66, config=False)
+    assert json.loads(done.stdout) == first and b"absent" in done.stderr
+    assert b"nothing is wrong" in one.cli("check", "mime", good, config=False).stdout
+    one.cli("check", "mime", code=64, config=False)
+
+
 def test_doctor(make_instance):
     one = make_instance()
     report = json.loads(one.cli("doctor", "--json", code=69).stdout)
@@ -292,7 +311,7 @@ def test_doctor(make_instance):
     assert all(set(c) == {"name", "state", "what", "do"} for c in report["checks"])
     one.start()
     states = {c["name"]: c["state"] for c in one.json("doctor")["checks"]}
-    assert states["server"] == states["smtp"] == states["store"] == "ok"
+    assert states["server"] == states["smtp"] == states["pop3"] == states["store"] == "ok"
     assert states["domain"] == "warning"  # no accounts yet
     one.account_add(ANN)
     states = {c["name"]: c["state"] for c in one.json("doctor")["checks"]}

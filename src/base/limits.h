@@ -117,6 +117,7 @@
 #define LIMIT_HTTP_HEAD (16u * LIMIT_KB)       /* octets of a request line and its header fields */
 #define LIMIT_HTTP_BODY LIMIT_MB               /* octets of a request's content */
 #define LIMIT_HTTP_IDLE_MS 60000               /* between octets of a request, and between requests */
+#define LIMIT_CHECKED_FILE (64u * LIMIT_MB)    /* octets of a file that `check` reads */
 #define LIMIT_COMMAND_MEMORY (256u * LIMIT_MB) /* octets: all of one command-line command */
 #define LIMIT_ADMIN_ARENA (8u * LIMIT_MB)      /* octets: one management operation */
 #define LIMIT_ADMIN_ANSWER (64u * LIMIT_MB)    /* octets of one answer: some 400,000 accounts */

@@ -101,12 +101,20 @@ static struct phrase phrase(scan *s, struct buf *out, struct comment *last)
 	}
 }
 
-/* Words without the spaces between them, up to "@" or what ends the address. */
-static void local_part(scan *s, struct buf *out, struct comment *last)
+/* Words without the spaces between them, up to "@" or what ends the address. False where they are not held
+ * together by dots: "Sales Team@shop.example" (RFC 5322 §4.4, obs-local-part). */
+static bool local_part(scan *s, struct buf *out, struct comment *last)
 {
-	do
+	bool sound = true;
+
+	for (bool any = false;; any = true) {
 		skip_cfws(s, last);
-	while (word(s, out));
+		bool dotted = scan_peek(s) == '.' || (out->len && out->ptr[out->len - 1] == '.');
+		size_t mark = out->len;
+		if (!word(s, out))
+			return sound;
+		sound = sound && (!any || dotted || out->len == mark);
+	}
 }
 
 /* domain of RFC 5322 §3.4.1 and §4.4: atoms with dots, or [literal]. */
@@ -162,7 +170,7 @@ static void addr_spec(scan *s, struct buf *out, struct comment *last, struct mim
 {
 	size_t mark = out->len;
 
-	local_part(s, out, last);
+	a->doubtful |= !local_part(s, out, last);
 	a->mailbox = since(out, mark);
 	mark = out->len;
 	if (scan_char(s, '@')) {
@@ -216,7 +224,7 @@ static void mailbox(scan *s, struct phrase p, struct comment *last, struct buf *
 	} else if (scan_peek(s) == '@') {
 		out->len = p.run_out;
 		a->name = buf_str(out);
-		a->doubtful = a->name.len > 0;
+		a->doubtful |= a->name.len > 0;
 		s->at = p.run_at;
 		addr_spec(s, out, last, a);
 	} else {

@@ -61,6 +61,8 @@ static const struct {
 	{ "g: h: a@b;", "b,g,,,|m,,,h,!|m,,,a,b|e,,,," },
 	{ "a@[192.0.2.1", "m,,,a,[192.0.2.1!" },
 	{ ">)> a@b", "m,,,a,b" },
+	{ "<Sales Team@shop.example>", "m,,,SalesTeam,shop.example!" },
+	{ "\"a\"b@c", "m,,,ab,c!" },
 	{ "<@r a@b>", "m,,,,r!" },
 };
 

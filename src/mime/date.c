@@ -119,7 +119,10 @@ static void take_sign(struct found *f, scan *s, bool west)
 	str digits = scan_while(s, is_digit);
 	int n = value(digits);
 
-	if (f->hour < 0 || f->has_zone || digits.len != 4) {
+	/* "+02" is met: hours. */
+	if (digits.len == 2)
+		n *= 100;
+	if (f->hour < 0 || f->has_zone || (digits.len != 4 && digits.len != 2)) {
 		s->at = start;
 		return;
 	}

@@ -104,6 +104,13 @@ class Instance:
         self.cli("account", "add", address, "--password-stdin", stdin=password.encode() + b"\n")
         return address
 
+    def verify(self):
+        """The store is sound, says `verify`, where the program has that command."""
+        if b"verify" not in self.cli("--help", config=False).stdout:
+            return
+        verdict = self.json("verify", timeout=300)
+        assert verdict["ok"] and verdict["problems"] == [], verdict
+
     # -- the server ----------------------------------------------------------------------------------
 
     def spawn(self):

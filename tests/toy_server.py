@@ -209,6 +209,9 @@ def main(argv):
         (folder / "data").mkdir()
         (folder / "postrider.toml").write_text(json.dumps({"dir": str(folder / "data"), "base": base}))
         return
+    if "--help" in argv:
+        print("commands: verify")
+        return
     config = json.loads(pathlib.Path(argv[argv.index("-c") + 1]).read_text())
     if "account" in argv:
         sys.stdin.read()

@@ -1,0 +1,195 @@
+"""The disk, memory or descriptors fail under a running server: a 4xx, nothing lost, and on it goes.
+
+Faults are let in by fault.so on chosen calls and paths (faults.py). What was acknowledged before, during and
+after has to be there, octet for octet, also after kill -9 and a restart; what was refused must not be there.
+Only where the sync of the WAL failed it may: the rows are written then, and nobody can tell whether they stay.
+"""
+
+import errno
+import os
+import subprocess
+import time
+
+import pytest
+
+import clients
+import faults
+from crash import ACCOUNTS, Crash, Ledger, Load, identify, message
+from faults import Faults
+
+ANN = ACCOUNTS[0]
+LARGE = 400 << 10  # over 256 KB: a file of its own
+
+
+@pytest.fixture
+def injected(make_instance, preload_dir, postrider_bin, tmp_path):
+    """(instance, faults): running, with accounts, and no fault yet."""
+    with Faults(tmp_path / "faults") as f:
+        one = make_instance(env=f.environment(preload_dir, postrider_bin))
+        for account in ACCOUNTS:
+            one.account_add(account)
+        yield one.start(), f
+
+
+class Mail:
+    """Messages one at a time to one account, and whether they were taken."""
+
+    def __init__(self, one):
+        self.one, self.ledger = one, Ledger()
+
+    def deliver(self, size=2000):
+        """The final reply's code. 4xx at any command is a refusal; so is a 421."""
+        seq = self.ledger.try_message((ANN,))
+        try:
+            with self.one.smtp() as c:
+                c.deliver("load@far.example", [ANN], sized(seq, size))
+        except clients.Refused as e:
+            self.ledger.refuse(seq)
+            return int(e.reply[:3])
+        self.ledger.acknowledge(seq)
+        return 250
+
+    def recovers(self, size=2000, seconds=15):
+        """Mail is taken again, soon."""
+        deadline = time.monotonic() + seconds
+        while self.deliver(size) != 250:
+            assert time.monotonic() < deadline, f"still refused after {seconds} s:\n{self.one.log_tail()}"
+            time.sleep(.2)
+
+    def check(self):
+        for _ in range(2):
+            with self.one.pop3(ANN) as c:
+                found = [identify(c.retr(n), lambda seq: made[seq]) for n in c.uidl()]
+                c.quit()
+            assert self.ledger.settle({a: found if a == ANN else [] for a in ACCOUNTS}) == []
+            self.one.verify()
+            self.one.kill()
+            self.one.start()
+
+
+made = {}
+
+
+def sized(seq, size):
+    octets = message(seq, 1000)
+    made[seq] = octets + b"and more\r\n" * (max(0, size - len(octets)) // 10)
+    return made[seq]
+
+
+@pytest.mark.parametrize("size, calls, error, glob", [
+    (2000, faults.WRITE, errno.ENOSPC, "*.seg"),
+    (2000, faults.WRITE, errno.EIO, "*.seg"),
+    (2000, faults.SYNC, errno.EIO, "*.seg"),
+    (2000, faults.WRITE, errno.ENOSPC, "*-wal"),
+    (2000, faults.WRITE, errno.EIO, "*-wal"),
+    (2000, faults.SYNC, errno.EIO, "*-wal"),
+    (LARGE, faults.OPEN, errno.EMFILE, "*/spool/*"),
+    (LARGE, faults.WRITE, errno.ENOSPC, "*/spool/*"),
+    (LARGE, faults.WRITE, errno.EIO, "*/spool/*"),
+    (LARGE, faults.SYNC, errno.EIO, "*/spool/*"),
+    (LARGE, faults.RENAME, errno.EIO, "*/spool/*"),
+    (LARGE, faults.SYNC, errno.EIO, "*/files/*"),
+])
+def test_a_failing_call_is_a_4xx_and_passes(injected, size, calls, error, glob):
+    one, f = injected
+    mail = Mail(one)
+    mail.ledger.final = (calls, glob) != (faults.SYNC, "*-wal")
+    assert mail.deliver(size) == 250
+    child = one.server_pid()
+    f.set(calls, error, glob, shortened=calls == faults.WRITE and error == errno.ENOSPC)
+    codes = [mail.deliver(size) for _ in range(3)]
+    assert f.struck() > 0, f"nothing like this was called: {codes}"
+    assert 400 <= codes[0] < 500
+    f.clear()
+    mail.recovers(size)
+    assert one.server_pid() == child, "it did not go on, it was restarted"
+    mail.check()
+
+
+def test_without_descriptors_connections_wait(injected):
+    one, f = injected
+    mail = Mail(one)
+    f.set(faults.ACCEPT, errno.EMFILE)
+    with pytest.raises(TimeoutError):
+        one.smtp(timeout=1)
+    assert f.struck() > 0
+    f.clear()
+    mail.recovers()
+    mail.check()
+
+
+def test_without_memory_one_session_suffers(injected):
+    one, f = injected
+    mail = Mail(one)
+    assert mail.deliver() == 250
+    child = one.server_pid()
+    f.set(faults.MALLOC, errno.ENOMEM, least=2000, chance=.3)
+    refused = 0
+    for _ in range(30):
+        try:
+            refused += mail.deliver(20000) != 250
+        except (clients.Closed, OSError):
+            refused += 1
+    f.clear()
+    if f.met() == 0:
+        pytest.skip("the allocator is the sanitizer's own")
+    assert f.struck() > 0 and refused > 0
+    mail.recovers()
+    assert one.server_pid() == child, "it did not go on, it was restarted"
+    mail.check()
+
+
+def test_rare_faults_everywhere_under_load(injected):
+    """Each call has its chance to fail while clients deliver and delete; then kill -9."""
+    one, f = injected
+    crash = Crash(one, 1)
+    crash.ledger.final = False
+    for rule, glob in enumerate(("*.seg", "*-wal", "*/spool/*")):
+        f.set(faults.WRITE | faults.SYNC, errno.EIO, glob, rule=rule, skip=50, chance=.01)
+    load = Load(one, crash.ledger, crash.rng)
+    time.sleep(3)
+    load.close()
+    load.join()
+    assert sum(f.struck(rule) for rule in range(3)) > 0
+    f.clear()
+    crash.again()
+    crash.check("after rare faults", full=True)
+    crash.kill("both")
+    crash.again()
+    crash.check("after kill -9", full=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A tmpfs of 12 MB, and a function that changes its size."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+
+    def mount(*args):
+        return subprocess.run(["mount", *args, str(disk)], capture_output=True, check=False).returncode == 0
+
+    if os.geteuid() != 0 or not mount("-t", "tmpfs", "-o", "size=12m", "tmpfs"):
+        pytest.skip("mounting a small tmpfs takes root")
+    yield disk, lambda size: mount("-o", f"remount,size={size}")
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_is_a_452_until_there_is_room(make_instance, small_disk):
+    disk, resize = small_disk
+    one = make_instance(f"{disk.name}/server")
+    try:
+        one.account_add(ANN)
+        one.start()
+        mail = Mail(one)
+        code = 250
+        for _ in range(200):
+            code = mail.deliver(200 << 10)
+            if code != 250:
+                break
+        assert code == 452
+        assert resize("64m")
+        mail.recovers(200 << 10)
+        mail.check()
+        one.stop()
+    finally:
+        one.kill()

@@ -94,6 +94,7 @@ static void test_dialogue(void **state)
 static void test_long_lines(void **state)
 {
 	static char text[300000];
+	str echo = STR("ECHO ");
 	struct toy_server toy;
 
 	(void)state;
@@ -102,7 +103,7 @@ static void test_long_lines(void **state)
 	memset(text, 'y', sizeof text);
 	/* The limit is 1,024 with CRLF: at it, one past it, and far past it in pieces with a bare LF inside.
 	 */
-	memcpy(text, "ECHO ", 5);
+	memcpy(text, echo.ptr, echo.len);
 	give(c, (str){ text, 1022 });
 	give(c, CRLF);
 	assert_int_equal(take(c).len, 1022 - 5);
@@ -307,6 +308,7 @@ static void test_fairness(void **state)
 {
 	enum { LINES = 5000 };
 	static char many[LINES * 5 + 1];
+	str seq = STR("SEQ\r\n");
 	struct toy_server toy;
 	uint64_t place;
 
@@ -314,7 +316,7 @@ static void test_fairness(void **state)
 	start(&toy, 1);
 	struct client *holder = greet(toy.port), *greedy = greet(toy.port), *modest = greet(toy.port);
 	for (size_t i = 0; i < LINES; i++)
-		memcpy(many + i * 5, "SEQ\r\n", 5);
+		memcpy(many + i * seq.len, seq.ptr, seq.len);
 	/* All of it arrives while the loop stands still, the greedy client's lines first. */
 	give_z(holder, "HOLD 200\r\n");
 	pause_ms(50);

@@ -148,7 +148,7 @@ static void measure(const struct row *row)
 	}
 	printf("%u loop(s), %2u connections, %-20s %8.0f/s %6.2f us CPU a request\n", row->loops,
 	       row->connections, row->what, (double)done * 1000 / MEASURE_MS, cpu * 1e6 / (double)done);
-	fflush(stdout);
+	(void)fflush(stdout);
 }
 
 static size_t resident(void)
@@ -158,7 +158,7 @@ static size_t resident(void)
 
 	if (!f || fscanf(f, "%lu %lu", &all, &pages) != 2)
 		abort();
-	fclose(f);
+	(void)fclose(f);
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 

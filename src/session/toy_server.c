@@ -363,9 +363,9 @@ static void must(err e)
 
 static void bind_loopback(struct toy_server *toy, struct arena *arena)
 {
-	struct sockaddr_in sa;
+	struct sockaddr_in sa = { 0 };
 	socklen_t size = sizeof sa;
-	ip address;
+	ip address = { { 0 } };
 
 	must(ip_parse(STR("127.0.0.1"), &address));
 	must(listen_bind_ip(arena, address, 0, &toy->listener));

@@ -267,8 +267,9 @@ static bool rest_keep(struct conn *c, str octets)
 	}
 	while (room < octets.len)
 		room *= 2;
-	if (room > c->rest_room) {
-		/* Not realloc: `octets` may lie in the former one. */
+	if (room > c->rest_room || room <= c->rest_room / 4) {
+		/* Not realloc: `octets` may lie in the former one. Smaller ones too: half a line left of a
+		 * large batch must not hold a large buffer for as long as its client is idle. */
 		char *bigger = malloc(room);
 		if (!bigger)
 			return false;

@@ -162,7 +162,29 @@ static size_t resident(void)
 	return pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static void idle(unsigned connections)
+/* Leaves half a line behind a batch of many: what an idle connection may hold at worst. */
+static void leave_half_a_line(int fd)
+{
+	static char batch[40000];
+	size_t len = sizeof batch - sizeof batch % 6;
+
+	for (size_t i = 0; i < len; i++)
+		batch[i] = "ECHO\r\n"[i % 6];
+	for (size_t sent = 0; sent < len + 3;) {
+		ssize_t n = sent < len ? write(fd, batch + sent, len - sent) : write(fd, "ECH", 3);
+		if (n <= 0)
+			_exit(1);
+		sent += (size_t)n;
+	}
+	for (size_t got = 0; got < len / 6 * 2;) {
+		ssize_t n = read(fd, batch, sizeof batch);
+		if (n <= 0)
+			_exit(1);
+		got += (size_t)n;
+	}
+}
+
+static void idle(unsigned connections, bool half_a_line)
 {
 	struct toy_server toy = { .content_fd = -1 };
 	int port[2], ready[2];
@@ -175,8 +197,12 @@ static void idle(unsigned connections)
 		uint16_t p;
 		if (read(port[0], &p, sizeof p) != sizeof p)
 			_exit(1);
-		for (unsigned i = 0; i < connections; i++)
-			greeting(dial(p));
+		for (unsigned i = 0; i < connections; i++) {
+			int fd = dial(p);
+			greeting(fd);
+			if (half_a_line)
+				leave_half_a_line(fd);
+		}
 		if (write(ready[1], &byte, 1) != 1)
 			_exit(1);
 		pause();
@@ -190,9 +216,9 @@ static void idle(unsigned connections)
 	double cpu = cpu_s(RUSAGE_SELF);
 	struct timespec two = { 2, 0 };
 	nanosleep(&two, NULL);
-	printf("%u idle connections: %zu octets each, %.2f %% of a core; at rest before %.1f MB\n",
-	       connections, (after - before) / connections, (cpu_s(RUSAGE_SELF) - cpu) * 50,
-	       (double)before / 1e6);
+	printf("%u idle connections%s: %zu octets each, %.2f %% of a core; at rest before %.1f MB\n",
+	       connections, half_a_line ? " with half a line" : "", (after - before) / connections,
+	       (cpu_s(RUSAGE_SELF) - cpu) * 50, (double)before / 1e6);
 	kill(child, SIGKILL);
 	waitpid(child, NULL, 0);
 	toy_server_stop(&toy, 5000);
@@ -202,6 +228,7 @@ int main(void)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
 		measure(&rows[i]);
-	idle(10000);
+	idle(10000, false);
+	idle(5000, true);
 	return 0;
 }

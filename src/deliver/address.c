@@ -12,7 +12,7 @@ static bool is_atext(char c)
 		return true;
 	if ((u >= 'a' && u <= 'z') || (u >= 'A' && u <= 'Z') || (u >= '0' && u <= '9'))
 		return true;
-	return u != 0 && memchr("!#$%&'*+-/=?^_`{|}~", u, 19) != NULL;
+	return u != 0 && strchr("!#$%&'*+-/=?^_`{|}~", u) != NULL;
 }
 
 static bool is_label(char c)

@@ -117,6 +117,18 @@ static void comment_octet(struct amend *a, char c)
 		a->comment_depth--;
 }
 
+static void quoted_octet(struct amend *a, char c)
+{
+	if (!a->escaped && c == '"') {
+		authserv_is_complete(a);
+	} else if (!a->escaped && c == '\\') {
+		a->escaped = true;
+	} else {
+		a->escaped = false;
+		authserv_id_octet(a, c);
+	}
+}
+
 /* [CFWS] authserv-id, a token or a quoted string (RFC 8601 §2.2). */
 static void authserv_octet(struct amend *a, char c)
 {
@@ -132,22 +144,15 @@ static void authserv_octet(struct amend *a, char c)
 			authserv_is_complete(a);
 	} else if (a->comment_depth > 0) {
 		comment_octet(a, c);
-	} else if (a->quoted && a->escaped) {
-		a->escaped = false;
-		authserv_id_octet(a, c);
-	} else if (a->quoted && c == '\\') {
-		a->escaped = true;
-	} else if (a->quoted && c != '"') {
-		authserv_id_octet(a, c);
-	} else if (!begun && !a->quoted && (c == ' ' || c == '\t')) {
-		return;
-	} else if (!begun && !a->quoted && c == '(') {
+	} else if (a->quoted) {
+		quoted_octet(a, c);
+	} else if (!begun && c == '(') {
 		a->comment_depth = 1;
-	} else if (!begun && !a->quoted && c == '"') {
+	} else if (!begun && c == '"') {
 		a->quoted = true;
-	} else if (a->quoted || c == ' ' || c == '\t' || c == '(' || c == ';' || c == '"') {
+	} else if (c == ';' || c == '"' || (begun && (c == ' ' || c == '\t' || c == '('))) {
 		authserv_is_complete(a);
-	} else {
+	} else if (c != ' ' && c != '\t') {
 		authserv_id_octet(a, c);
 	}
 }

@@ -75,7 +75,7 @@ static void name_octet(struct amend *a, char c)
 		name_is_complete(a);
 	else if (c == ' ' || c == '\t')
 		a->state = AMEND_COLON;
-	else if (a->name_len == sizeof a->name)
+	else if (c == '\r' || c == '\n' || a->name_len == sizeof a->name)
 		keep(a);
 	else
 		a->name[a->name_len++] = ascii_lower(c);
@@ -134,10 +134,6 @@ static void authserv_octet(struct amend *a, char c)
 {
 	bool begun = a->id_len > 0 || a->id_differs;
 
-	if (a->after_line && c != ' ' && c != '\t') { /* the field is over */
-		authserv_is_complete(a);
-		return;
-	}
 	a->after_line = c == '\n';
 	if (c == '\r' || c == '\n') {
 		if (begun && !a->quoted)
@@ -162,10 +158,22 @@ static bool is_open(const struct amend *a)
 	return a->state == AMEND_NAME || a->state == AMEND_COLON || a->state == AMEND_AUTHSERV;
 }
 
+/* The field ended before its authserv-id did. */
+static bool is_over(const struct amend *a, char c)
+{
+	return a->state == AMEND_AUTHSERV && a->after_line && c != ' ' && c != '\t';
+}
+
 /* Reads on until the fate of the field at hand is settled, or `in` ends. */
 static void settle(struct amend *a, str in)
 {
 	for (size_t i = 0; i < in.len && is_open(a); i++) {
+		if (is_over(a, in.ptr[i])) {
+			authserv_is_complete(a);
+			if (i == 0) /* its line end is held: nothing of it is left to read again */
+				a->state = AMEND_LINE;
+			return;
+		}
 		if (a->field_len == LIMIT_AMEND_FIELD) {
 			if (a->state == AMEND_AUTHSERV)
 				drop(a);
@@ -229,7 +237,7 @@ bool amend_next(struct amend *a, str *in, str *run)
 			if (a->held_len > 0) {
 				*run = (str){ a->held, a->held_len };
 				a->held_len = 0;
-				if (a->state == AMEND_KEEP)
+				if (!a->dropping)
 					return true;
 			}
 		}

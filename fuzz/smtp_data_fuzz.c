@@ -1,0 +1,83 @@
+/* The first octet says how the rest is cut. The end of DATA, the content and the fault are those of a naive
+ * reading of RFC 5321 §4.1.1.4, however it is cut. */
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "smtp/data.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size);
+
+static void must(bool law)
+{
+	if (!law)
+		abort();
+}
+
+/* Octets up to and with the first CRLF "." CRLF, a CRLF being thought before the first; 0: it does not come.
+ */
+static size_t naive_end(str in)
+{
+	for (size_t i = 0; i + 3 <= in.len; i++)
+		if (memcmp(in.ptr + i, ".\r\n", 3) == 0 &&
+		    (i == 0 || (i >= 2 && memcmp(in.ptr + i - 2, "\r\n", 2) == 0)))
+			return i + 3;
+	return 0;
+}
+
+static bool naive_is_clean(str in)
+{
+	for (size_t i = 0; i < in.len; i++) {
+		bool after_cr = i > 0 && in.ptr[i - 1] == '\r',
+		     before_lf = i + 1 < in.len && in.ptr[i + 1] == '\n';
+
+		if (in.ptr[i] == 0 || (in.ptr[i] == '\n' && !after_cr) || (in.ptr[i] == '\r' && !before_lf))
+			return false;
+	}
+	return true;
+}
+
+/* Content of a clean message, which stands in `in` up to its end. */
+static size_t naive_content(str in, char *out)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i + 3 < in.len; i++)
+		if (in.ptr[i] != '.' || (i > 0 && in.ptr[i - 1] != '\n'))
+			out[len++] = in.ptr[i];
+	return len;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
+{
+	size_t step = size > 0 ? octets[0] % 17 + 1 : 1, len = 0, taken = 0;
+	str in = size > 0 ? (str){ (const char *)octets + 1, size - 1 } : STR(""), run;
+	char *got = malloc(2 * size + 2), *want = got + size + 1;
+	struct smtp_data d = { 0 };
+	size_t end = naive_end(in);
+
+	if (!got)
+		return 0;
+	while (taken < in.len && !smtp_data_ended(&d)) {
+		str chunk = str_slice(in, taken, taken + step < in.len ? taken + step : in.len);
+		size_t given = chunk.len;
+
+		while (smtp_data_next(&d, &chunk, &run)) {
+			must(run.len > 0 && len + run.len <= size);
+			memcpy(got + len, run.ptr, run.len);
+			len += run.len;
+		}
+		must(chunk.len == 0 || smtp_data_ended(&d));
+		taken += given - chunk.len;
+	}
+	must(smtp_data_ended(&d) == (end > 0));
+	must(taken == (end > 0 ? end : in.len));
+	if (end > 0 && size <= LIMIT_MESSAGE_LINE) {
+		bool clean = naive_is_clean(str_slice(in, 0, end));
+
+		must((d.fault == SMTP_DATA_CLEAN) == clean);
+		must(!clean ||
+		     str_eq((str){ got, len }, (str){ want, naive_content(str_slice(in, 0, end), want) }));
+	}
+	free(got);
+	return 0;
+}

@@ -30,7 +30,7 @@ static bool sum_up(struct arena *arena, str message, size_t chunk, struct buf *o
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 {
 	static char one[LIMIT_SUMMARY], two[LIMIT_SUMMARY];
-	static const size_t memory[] = { 12 * LIMIT_KB, 24 * LIMIT_KB, 64 * LIMIT_KB, LIMIT_MB };
+	static const size_t memory[] = { 20 * LIMIT_KB, 32 * LIMIT_KB, 64 * LIMIT_KB, LIMIT_MB };
 	struct arena a, b;
 	struct buf whole, pieces;
 	struct mime_summary s;

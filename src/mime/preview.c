@@ -33,6 +33,9 @@ static void plain_octet(struct mime_preview *p, char c)
 	if (c == '\n') {
 		str line = { p->line, p->line_at };
 		p->is_over = str_eq(line, STR("-- ")) || str_eq(line, STR("-- \r"));
+		if (p->is_over)
+			p->source.len = p->line_source;
+		p->line_source = p->source.len;
 		p->line_at = 0;
 		p->is_quoted = false;
 		p->space = true;

@@ -28,6 +28,7 @@ struct mime_preview {
 	uint32_t looked;  /* octets of the body */
 	unsigned line_at; /* plain text: octets of this line, up to 4 */
 	char line[4];
+	size_t line_source; /* plain text: source.len where this line began */
 	bool is_quoted, is_over, space;
 	struct mime_text source; /* the octets below */
 	char octets[LIMIT_PREVIEW_SOURCE];

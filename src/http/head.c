@@ -8,7 +8,7 @@
 struct reading {
 	str target, name, value;
 	unsigned hosts;
-	bool expects, expects_continue, complete;
+	bool expects, expects_continue, coded, complete;
 };
 
 size_t http_head_end(str octets)
@@ -48,6 +48,8 @@ static int on_field_complete(llhttp_t *parser)
 
 	if (r->name.len == 0)
 		return -1; /* llhttp 8.1 takes a field without a name */
+	/* By its name, since llhttp 8.1 overlooks one with an empty value. */
+	r->coded = r->coded || str_eq_nocase(r->name, STR("transfer-encoding"));
 	if (str_eq_nocase(r->name, STR("host")))
 		r->hosts++;
 	if (str_eq_nocase(r->name, STR("expect"))) {
@@ -82,7 +84,7 @@ static unsigned judge(const llhttp_t *parser, const struct reading *r)
 {
 	if (parser->http_major != 1 || parser->http_minor > 1)
 		return 505;
-	if (parser->flags & (F_CHUNKED | F_TRANSFER_ENCODING))
+	if (r->coded)
 		return 411;
 	if (parser->upgrade || r->target.len == 0 || r->hosts > 1 ||
 	    (r->hosts == 0 && parser->http_minor == 1))

@@ -35,6 +35,7 @@ static const struct {
 	{ GET "Transfer-Encoding:\r\n chunked\r\n\r\n", 400, { .keep_alive = false } },
 	{ GET "Transfer-Encoding: chunked\r\n\r\n", 411, { .keep_alive = false } },
 	{ GET "Transfer-Encoding: identity\r\nContent-Length: 3\r\n\r\n", 400, { .keep_alive = false } },
+	{ GET "Content-Length: 3\r\nTransfer-Encoding:\r\n\r\n", 411, { .keep_alive = false } },
 	{ GET "Content-Length: 3\r\nContent-Length: 3\r\n\r\n", 400, { .keep_alive = false } },
 	{ GET "Content-Length: 3, 3\r\n\r\n", 400, { .keep_alive = false } },
 	{ GET "Content-Length: +3\r\n\r\n", 400, { .keep_alive = false } },

@@ -252,3 +252,47 @@ def test_trace(instance):
     assert event["accounts"] == ["ann@shop.example"] and event["remote_ip"] == "127.0.0.1"
     assert event["helo"] == "client.example" and event["reverse_path"] == "me@far.example"
 
+
+
+def memory(pid):
+    text = open(f"/proc/{pid}/status", encoding="ascii").read()
+    return {key: int(re.search(rf"{key}:\s+(\d+) kB", text)[1]) for key in ("VmHWM", "VmRSS")}
+
+
+def test_huge_message_in_little_memory(make_instance):
+    """A message of 1 GB (POSTRIDER_SOAK; 200 MB without) passes in LIMIT_MESSAGE_MEMORY, 512 KB, both ways."""
+    megabytes = 1024 if os.environ.get("POSTRIDER_SOAK") else 200
+    server = make_instance()
+    limits(server, message_size='"1100M"')
+    server.start()
+    server.account_add("ann@shop.example")
+    piece = (b"0123456789abcdef" * 4 + b"\r\n") * 15888  # 1,048,608 octets
+    with server.smtp(timeout=120) as smtp:
+        smtp.deliver("", ["ann@shop.example"], piece * 3)  # buffers and threads are there now
+        pid = server.server_pid()
+        with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as refs:
+            refs.write("5")  # VmHWM begins anew
+        before = memory(pid)["VmRSS"]
+        smtp.command(b"MAIL FROM:<>", 250)
+        smtp.command(b"RCPT TO:<ann@shop.example>", 250)
+        smtp.command(b"DATA", 354)
+        for _ in range(megabytes):
+            smtp.send(piece)
+        smtp.send(b".\r\n")
+        smtp.reply(250)
+    grown = memory(pid)["VmHWM"] - before
+    print(f"{megabytes} MB in: {grown} KB more than before")
+    if "san" not in server.binary.parent.name:  # a sanitizer's own memory grows
+        assert grown <= 1024
+    with server.pop3("ann@shop.example", timeout=120) as pop3:
+        size = pop3.list()[2]
+        pop3.command(b"RETR 2")
+        got, tail = 0, b""
+        while True:
+            got += len(pop3.pending)
+            tail = (tail + bytes(pop3.pending[-5:]))[-5:]
+            if tail == b"\r\n.\r\n":
+                break
+            pop3.pending.clear()
+            pop3.fill()
+        assert got - 3 == size >= megabytes * len(piece)

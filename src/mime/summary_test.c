@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/limits.h"
+#include "base/probe.h"
 
 enum { ARENA_OCTETS = 8 * LIMIT_MB };
 
@@ -312,6 +313,28 @@ static void test_cut(void **state)
 	arena_reset(&big);
 }
 
+/* What a preloaded library of the end-to-end tests defines; here it counts. */
+static size_t probed_octets, probed_chunks;
+
+void postrider_test_probe(const char *octets, size_t len)
+{
+	probed_octets += len;
+	probed_chunks += octets != NULL;
+}
+
+static void test_probe(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, NULL, ARENA_OCTETS);
+	probed_octets = probed_chunks = 0;
+	encode(&arena, STR("From: a@b\r\n\r\nbody"), 4);
+	assert_int_equal(probed_octets, 17);
+	assert_int_equal(probed_chunks, 5);
+	arena_reset(&arena);
+}
+
 static void test_no_memory(void **state)
 {
 	struct arena arena;
@@ -381,7 +404,7 @@ int main(void)
 		cmocka_unit_test(test_preview_limit), cmocka_unit_test(test_keys),
 		cmocka_unit_test(test_depth),         cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_cut),           cmocka_unit_test(test_no_memory),
-		cmocka_unit_test(test_decode),
+		cmocka_unit_test(test_decode),        cmocka_unit_test(test_probe),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,8 @@ static void test_format(void **state)
 	}
 }
 
+static void put(char *to, str s) { memcpy(to, s.ptr, s.len); }
+
 /* What stands past LIMIT_DATE octets is not looked at. */
 static void test_limit(void **state)
 {
@@ -110,10 +112,10 @@ static void test_limit(void **state)
 
 	(void)state;
 	memset(text, ' ', sizeof text);
-	memcpy(text + LIMIT_DATE - 10, "1 Jan 2000", 10);
+	put(text + LIMIT_DATE - 10, STR("1 Jan 2000"));
 	assert_int_equal(mime_date_parse((str){ text, LIMIT_DATE }, &got).code, ERR_OK);
 	memset(text, ' ', sizeof text);
-	memcpy(text + LIMIT_DATE - 7, "1 Jan 20", 8);
+	put(text + LIMIT_DATE - 7, STR("1 Jan 20"));
 	assert_int_equal(mime_date_parse((str){ text, LIMIT_DATE + 1 }, &got).code, ERR_SYNTAX);
 }
 

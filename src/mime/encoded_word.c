@@ -29,9 +29,8 @@ static bool word(scan *s, struct word *out)
 	str name = str_cut(&charset, '*');
 	if (name.len == 0 || !scan_char(&t, '?'))
 		return false;
-	int encoding = scan_peek(&t);
-	t.at++;
-	if (encoding < 0 || !memchr("bBqQ", encoding, 4) || !scan_char(&t, '?'))
+	bool base64 = scan_word_nocase(&t, STR("b"));
+	if ((!base64 && !scan_word_nocase(&t, STR("q"))) || !scan_char(&t, '?'))
 		return false;
 	/* A word that is too long to be joined is none, so that many beginnings without an end stay cheap. */
 	str rest = scan_rest(&t);
@@ -39,7 +38,7 @@ static bool word(scan *s, struct word *out)
 	size_t end = str_find(rest, STR("?="));
 	if (end == rest.len)
 		return false;
-	*out = (struct word){ name, str_slice(rest, 0, end), ascii_lower((char)encoding) == 'b' };
+	*out = (struct word){ name, str_slice(rest, 0, end), base64 };
 	s->at = t.at + end + 2;
 	return true;
 }

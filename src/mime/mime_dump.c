@@ -113,7 +113,8 @@ static void put_summary(const char *path, const struct mime_summary *s, size_t e
 	put_key("thread_id", s->thread_id);
 	printf(",\"references\":[");
 	for (size_t i = 0; i < s->references_count; i++) {
-		fputs(i ? "," : "", stdout);
+		if (i)
+			putchar(',');
 		put_str(s->references[i]);
 	}
 	printf("],\"root\":");

@@ -117,7 +117,7 @@ struct mime_base_subject mime_base_subject(str decoded, struct buf *scratch)
 		b.text = without_trailers(b.text, &b.is_reply);
 		b.text = without_leaders(b.text, &b.is_reply);
 		/* Step 6. */
-		if (!str_starts_nocase(b.text, STR("[fwd:")) || b.text.ptr[b.text.len - 1] != ']')
+		if (!str_starts_nocase(b.text, STR("[fwd:")) || !str_ends_nocase(b.text, STR("]")))
 			return b;
 		b.text = str_slice(b.text, 5, b.text.len - 1);
 		b.is_reply = true;

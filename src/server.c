@@ -243,40 +243,38 @@ static void drain(struct server *s)
 
 static void close_all(struct server *s)
 {
-	if (s->work)
-		work_free(s->work);
+	work_free(s->work);
 	if (s->store)
 		store_close(s->store);
-	if (s->acceptor)
+	if (s->loops)
 		loops_stop(s->loops);
-	if (s->acceptor)
-		acceptor_free(s->acceptor);
+	acceptor_free(s->acceptor);
 	smtp_server_free(s->smtp);
 	pop3_server_free(s->pop3);
-	if (s->loops)
-		loops_free(s->loops);
+	loops_free(s->loops);
 	flight_close(s->flight);
 	file_close(&s->drained);
-	arena_reset(&s->arena);
 }
 
 int server_run(const struct server_start *start)
 {
 	struct server s = { .start = start, .drained = FILE_NONE };
+	int code = EXIT_FINE;
 
 	/* The lifeline is what counts; this is for a parent that dies before its thread runs. */
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	arena_init(&s.arena, NULL, LIMIT_MB);
 	err e = open_all(&s);
-	if (e.code != ERR_OK) {
+	if (e.code == ERR_OK) {
+		say_ready(&s);
+		serve_until_drained(&s);
+		drain(&s);
+	} else {
 		log_event(EV_COMMAND_FAILED, LOG_Z("what", e.what ? e.what : "failed"));
-		log_stop_writer();
-		return (int)(s.newer_store ? EXIT_CONFIG : exit_code_of(e.code));
+		code = (int)(s.newer_store ? EXIT_CONFIG : exit_code_of(e.code));
 	}
-	say_ready(&s);
-	serve_until_drained(&s);
-	drain(&s);
 	close_all(&s);
 	log_stop_writer();
-	return EXIT_FINE;
+	arena_reset(&s.arena);
+	return code;
 }

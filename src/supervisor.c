@@ -386,6 +386,20 @@ static err prepare(struct supervisor *s, struct command_line *line)
 	return s->signals < 0 ? err_errno(line->arena, errno, "catching signals") : OK;
 }
 
+static int prepare_or_say(struct supervisor *s, struct command_line *line)
+{
+	err e = command_no_arguments(line);
+
+	if (e.code == ERR_OK)
+		e = prepare(s, line);
+	if (e.code == ERR_OK)
+		return EXIT_FINE;
+	fail(e);
+	if (line->usage)
+		return EXIT_USAGE;
+	return (int)(s->config ? exit_code_of(e.code) : EXIT_CONFIG);
+}
+
 static int serve(struct command_line *line)
 {
 	struct supervisor s = { .lock = FILE_NONE,
@@ -396,19 +410,13 @@ static int serve(struct command_line *line)
 
 	arena_init(&s.first_arena, NULL, 4 * LIMIT_CONFIG_FILE);
 	arena_init(&s.config_arena, NULL, 4 * LIMIT_CONFIG_FILE);
-	err e = command_no_arguments(line);
-	if (e.code == ERR_OK)
-		e = prepare(&s, line);
-	if (e.code != ERR_OK) {
-		fail(e);
-		if (line->usage)
-			return EXIT_USAGE;
-		return (int)(s.config ? exit_code_of(e.code) : EXIT_CONFIG);
+	int code = prepare_or_say(&s, line);
+	if (code == EXIT_FINE) {
+		log_event(EV_CONFIG_LOADED, LOG_STR("file", s.config_path));
+		code = supervise(&s);
+		listeners_unlink(line->arena, s.bound);
+		log_event(EV_SERVER_STOPPED);
 	}
-	log_event(EV_CONFIG_LOADED, LOG_STR("file", s.config_path));
-	int code = supervise(&s);
-	listeners_unlink(line->arena, s.bound);
-	log_event(EV_SERVER_STOPPED);
 	arena_reset(&s.config_arena);
 	arena_reset(&s.first_arena);
 	return code;

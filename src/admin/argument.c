@@ -99,8 +99,10 @@ err change_new(struct operation_call *call, enum directory_change_kind kind, str
 	log_format(&line, clock_now(), EV_DIRECTORY_CHANGED,
 	           (const struct log_field[]){ LOG_Z("what", words[kind]), LOG_STR("name", name), { 0 } });
 	TRY(buf_err(&line));
+	/* A copy: a name taken from the directory goes with that snapshot, and finish looks at a newer one.
+	 */
+	TRY(arena_copy(call->arena, name, &change->name));
 	change->kind = kind;
-	change->name = name;
 	change->event = buf_str(&line);
 	call->change = change;
 	*out = change;

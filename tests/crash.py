@@ -20,6 +20,7 @@ import threading
 import time
 
 import clients
+import faults
 
 ACCOUNTS = ("ann@shop.example", "bob@shop.example", "cat@shop.example")
 LARGEST = 2 << 20
@@ -223,14 +224,16 @@ class Load:
 
 
 class Crash:
-    """One instance under load and kills. `moments` adds further ones: {name: function that brings it about}."""
+    """One instance under load and kills; `injected` (faults.Faults, in its environment) adds the checkpoint."""
 
-    def __init__(self, instance, seed, moments=None):
+    def __init__(self, instance, seed, injected=None):
         self.instance, self.rng = instance, random.Random(seed)
         self.ledger = Ledger()
         self.uids = {a: {} for a in ACCOUNTS}  # uid: seq, of messages that were compared octet for octet
-        self.moments = dict({"load": self._under_load, "start": self._at_start, "drain": self._while_draining},
-                            **(moments or {}))
+        self.moments = {"load": self._under_load, "start": self._at_start, "drain": self._while_draining}
+        if injected is not None:
+            self.moments["checkpoint"] = self._at_checkpoint(injected)
+        self.checkpoints = 0  # kills that did strike one
         self.kills = {name: 0 for name in self.moments}
 
     def run(self, kills):
@@ -238,7 +241,7 @@ class Crash:
         names = list(self.moments)
         for n in range(kills):
             # Every kind of moment comes; load is the most dangerous one, so it comes every other time.
-            name = "load" if n % 2 == 0 else names[n // 2 % len(names)]
+            name = "load" if n % 2 == 0 else names[(n // 2 + 1) % len(names)]
             victim = self.rng.choice(("child", "parent", "both"))
             self.moments[name](victim)
             self.kills[name] += 1
@@ -272,6 +275,22 @@ class Crash:
         time.sleep(self.rng.uniform(0, .1))
         self.kill(victim)
         load.join()
+
+    def _at_checkpoint(self, injected):
+        """The moment at which the database's file is written: each such write waits, so that there is time."""
+        def moment(victim):
+            injected.set(faults.WRITE, 0, "*.db", delay_ms=5)
+            load = Load(self.instance, self.ledger, self.rng)
+            deadline = time.monotonic() + 10
+            wanted = self.rng.randrange(1, 30)
+            while injected.struck() < wanted and time.monotonic() < deadline:
+                time.sleep(.002)
+            load.close()
+            self.kill(victim)
+            load.join()
+            injected.clear()
+            self.checkpoints += injected.struck() >= wanted
+        return moment
 
     def kill(self, victim):
         parent, child = self.instance.process, self.instance.server_pid()

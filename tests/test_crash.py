@@ -9,28 +9,32 @@ import random
 import pytest
 
 from crash import ACCOUNTS, Crash, Ledger, identify, message
+from faults import Faults
 from test_harness import TOY
 
 A, B = "ann@shop.example", "bob@shop.example"
 
 
-def kills_of(one, kills, seed):
+def kills_of(one, kills, seed, injected=None):
     for account in ACCOUNTS:
         one.account_add(account)
     one.start()
-    crash = Crash(one, seed)
+    crash = Crash(one, seed, injected)
     crash.run(kills)
     print(crash.figures())
     return crash
 
 
-def test_kills(make_instance):
+def test_kills(make_instance, preload_dir, postrider_bin, tmp_path):
     seed = int(os.environ.get("POSTRIDER_SEED", random.randrange(1 << 30)))
     kills = int(os.environ.get("POSTRIDER_KILLS", 10))
     print(f"POSTRIDER_SEED={seed}")
-    crash = kills_of(make_instance(), kills, seed)
+    with Faults(tmp_path / "faults") as injected:
+        one = make_instance(env=injected.environment(preload_dir, postrider_bin))
+        crash = kills_of(one, kills, seed, injected)
     assert len(crash.ledger.kept) >= 10 * kills
     assert crash.ledger.deletions > kills
+    assert crash.checkpoints > 0
 
 
 # -- the harness itself, against toys --------------------------------------------------------------------

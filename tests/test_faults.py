@@ -106,6 +106,35 @@ def test_a_failing_call_is_a_4xx_and_passes(injected, size, calls, error, glob):
     mail.check()
 
 
+@pytest.mark.parametrize("calls", [faults.WRITE, faults.SYNC, faults.WRITE | faults.SYNC | faults.TRUNCATE])
+def test_a_checkpoint_that_fails_at_the_end_loses_nothing(injected, calls):
+    one, f = injected
+    mail = Mail(one)
+    assert [mail.deliver() for _ in range(20)] == [250] * 20
+    f.set(calls, errno.EIO, "*.db")
+    one.stop(code=None)
+    assert f.struck() > 0
+    f.clear()
+    one.start()
+    mail.recovers()
+    mail.check()
+
+
+def test_a_start_without_a_working_disk_says_so_and_the_next_works(injected):
+    one, f = injected
+    mail = Mail(one)
+    assert [mail.deliver() for _ in range(5)] == [250] * 5
+    one.kill()
+    f.set(faults.WRITE | faults.SYNC | faults.TRUNCATE, errno.EIO, "*/data/*")
+    one.spawn()
+    time.sleep(1)
+    assert f.struck() > 0
+    one.kill()
+    f.clear()
+    one.start()
+    mail.check()
+
+
 def test_without_descriptors_connections_wait(injected):
     one, f = injected
     mail = Mail(one)

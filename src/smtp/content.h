@@ -3,8 +3,9 @@
  * wire -> smtp/data.h (end, line ends, dots) -> deliver/amend.h -> store/draft.h -> mime/summary.h.
  * A message that turns out to be one to refuse is read to its end, and nothing more of it is kept.
  *
- * Belongs to one transaction. Loop thread, but for smtp_content_write and _sync (worker, while the
- * transaction is lent to it).
+ * Belongs to one transaction. Loop thread, but for smtp_content_write (worker, while the transaction is lent
+ * to it). Weakness: while all drafts together are over their share of memory a message is read from its first
+ * chunk on, so that its fingerprint covers only that; a culprit may then need more crashes to be known.
  */
 #ifndef SMTP_CONTENT_H
 #define SMTP_CONTENT_H

@@ -383,7 +383,8 @@ size_t directory_work_in_domain(const struct directory_work *w, str name)
 
 	for (int l = LIST_ACCOUNT; l <= LIST_ALIAS; l++)
 		for (size_t i = 0; i < w->list[l].count; i++)
-			n += str_eq(directory_domain_of(entry_name((enum list_kind)l, w->list[l].at[i])), name);
+			n += str_eq(directory_domain_of(entry_name((enum list_kind)l, w->list[l].at[i])),
+			            name);
 	return n;
 }
 

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -129,6 +130,9 @@ static err begin_accepting(struct server *s)
 
 static err open_all(struct server *s)
 {
+	/* A fixed threshold: else the first password check (19 MB) raises it for ever, and what a mailbox of
+	 * a million messages took stays with malloc. */
+	mallopt(M_MMAP_THRESHOLD, (int)LIMIT_MB);
 	TRY(flight_open(s->start->config->data_dir, &s->flight)); /* before any thread */
 	TRY(tie_to_parent(s));
 	TRY(log_start_writer());

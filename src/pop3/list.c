@@ -1,9 +1,14 @@
 /* STAT, LIST and UIDL. A list is said in pieces as the client takes them: a million lines are 16 MB. */
-#include <inttypes.h>
-
 #include "pop3/session_internal.h"
 
 enum { LINE_ROOM = 48, PIECE = 4096 };
+
+static void add_hex32(struct buf *out, uint32_t n)
+{
+	const char octets[4] = { (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n };
+
+	buf_add_hex(out, (str){ octets, sizeof octets });
+}
 
 static void add_entry(const struct pop3_session *s, struct buf *out, uint32_t number, bool unique_id)
 {
@@ -12,10 +17,12 @@ static void add_entry(const struct pop3_session *s, struct buf *out, uint32_t nu
 	buf_add_u64(out, number);
 	buf_add_char(out, ' ');
 	/* For ever the same, and no other message's: RFC 1939 §7 by RFC 9051 §2.3.1.1. */
-	if (unique_id)
-		buf_add_format(out, "%08" PRIx32 "%08" PRIx32, s->view.uidvalidity, m->uid);
-	else
+	if (unique_id) {
+		add_hex32(out, s->view.uidvalidity);
+		add_hex32(out, m->uid);
+	} else {
 		buf_add_u64(out, m->size);
+	}
 }
 
 static void add_totals(const struct pop3_session *s, struct buf *out, const char *format)

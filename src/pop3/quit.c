@@ -104,9 +104,7 @@ enum next pop3_cmd_quit(struct pop3_session *s, const struct pop3_command *c)
 
 	(void)c;
 	if (s->view.left == s->view.count) {
-		if (s->locked)
-			maildrop_unlock(s->server->locks, s->account_id);
-		s->locked = false;
+		pop3_leave(s);
 		pop3_say(s, POP3_REPLY_BYE);
 		return NEXT_CLOSE;
 	}
@@ -116,8 +114,7 @@ enum next pop3_cmd_quit(struct pop3_session *s, const struct pop3_command *c)
 		return NEXT_CLOSE;
 	}
 	s->locked = false; /* the commit has it now */
-	pop3_drop_ahead(s);
-	pop3_view_fini(&s->view);
+	pop3_leave(s);
 	session_wait_begin(&s->session, &u->wait, update_resumed, update_abandoned);
 	store_commit(s->server->store, &u->commit);
 	return NEXT_WAIT;

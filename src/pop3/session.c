@@ -34,6 +34,15 @@ bool pop3_takes_passwords(const struct pop3_session *s)
 	return s->server->plaintext_loopback && ip_is_loopback(s->session.peer);
 }
 
+void pop3_leave(struct pop3_session *s)
+{
+	pop3_drop_ahead(s);
+	pop3_view_fini(&s->view);
+	if (s->locked)
+		maildrop_unlock(s->server->locks, s->account_id);
+	s->locked = false;
+}
+
 /* --- commands of one line --- */
 
 /* What is listed is true of this connection (RFC 2449 §5). */
@@ -157,10 +166,7 @@ static void pop3_closed(struct session *session)
 	struct pop3_session *s = (struct pop3_session *)session;
 
 	loop_timer_set(conn_loop(session->conn), &s->pause, 0);
-	pop3_drop_ahead(s);
-	pop3_view_fini(&s->view);
-	if (s->locked)
-		maildrop_unlock(s->server->locks, s->account_id);
+	pop3_leave(s);
 }
 
 const struct session_protocol pop3_protocol = {

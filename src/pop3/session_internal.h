@@ -79,4 +79,8 @@ enum next pop3_load(struct pop3_session *s);
 /* Closes what was opened ahead. */
 void pop3_drop_ahead(struct pop3_session *s);
 
+/* Gives back what the login took: view, messages opened ahead, lock. Before the reply to QUIT, since the
+ * client may take its time to close; legal more than once. */
+void pop3_leave(struct pop3_session *s);
+
 #endif

@@ -281,7 +281,7 @@ class Crash:
         def moment(victim):
             injected.set(faults.WRITE, 0, "*.db", delay_ms=5)
             load = Load(self.instance, self.ledger, self.rng)
-            deadline = time.monotonic() + 10
+            deadline = time.monotonic() + 60
             wanted = self.rng.randrange(1, 30)
             while injected.struck() < wanted and time.monotonic() < deadline:
                 time.sleep(.002)

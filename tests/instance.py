@@ -65,7 +65,7 @@ class Instance:
         self.dir = pathlib.Path(directory)
         self.binary = pathlib.Path(binary or default_binary())
         self.base = free_port_base()
-        self.env = dict(os.environ, **(env or {}))
+        self.env = dict({"TSAN_OPTIONS": f"suppressions={ROOT}/tests/tsan.supp"}, **os.environ, **(env or {}))
         self.log_path = self.dir.parent / (self.dir.name + ".log")
         self.process = None
         self.ready = None      # the parsed ready line of the last start

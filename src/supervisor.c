@@ -144,15 +144,15 @@ static int be_server(struct supervisor *s, int lifeline, int channel)
 
 	close(s->signals);
 	sigemptyset(&none);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGTERM, SIG_IGN);
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)signal(SIGPIPE, SIG_IGN);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	err e = become(&s->identity);
 	if (e.code != ERR_OK) {
 		fail(e);
-		return exit_code_of(e.code);
+		return (int)exit_code_of(e.code);
 	}
 	struct server_start start = { .config = s->config,
 		                      .listeners = &s->listeners,

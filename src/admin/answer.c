@@ -64,17 +64,14 @@ json_t *json_of_alias(const struct alias *alias)
 
 void warning_add(struct operation_call *call, const char *format, ...)
 {
-	char octets[LIMIT_ERROR_SENTENCE];
 	va_list args;
 
 	va_start(args, format);
-	int n = vsnprintf(octets, sizeof octets, format, args);
+	err sentence = err_new_list(call->arena, ERR_OK, format, args);
 	va_end(args);
-	if (n < 0)
-		return;
 	if (!call->warnings)
 		call->warnings = json_array();
-	json_array_append_new(call->warnings, json_of_str(str_of(octets)));
+	json_array_append_new(call->warnings, json_of_str(str_of(sentence.what)));
 }
 
 err removed_finish(struct operation_call *call)

@@ -44,14 +44,21 @@ err err_wrap(struct arena *arena, err e, const char *format, ...)
 	return what ? (err){ e.code, e.at, what } : e;
 }
 
+err err_new_list(struct arena *arena, err_code code, const char *format, va_list args)
+{
+	const char *what = sentence(arena, NULL, format, args);
+
+	return (err){ code, 0, what ? what : format };
+}
+
 err err_new(struct arena *arena, err_code code, const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	const char *what = sentence(arena, NULL, format, args);
+	err e = err_new_list(arena, code, format, args);
 	va_end(args);
-	return (err){ code, 0, what ? what : format };
+	return e;
 }
 
 static err_code code_of_errno(int number)

@@ -6,6 +6,7 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,10 @@ err err_wrap(struct arena *arena, err e, const char *format, ...) __attribute__(
 /* A new error with a formatted sentence; at the arena's end the format itself is the sentence. */
 err err_new(struct arena *arena, err_code code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* The same for functions that take such arguments themselves. */
+err err_new_list(struct arena *arena, err_code code, const char *format, va_list args)
+	__attribute__((format(printf, 3, 0)));
 
 /* What the system call that just failed said: ERR_NOSPACE for no room, memory or descriptors, ERR_TIMEOUT,
  * ERR_DENIED, ERR_MISSING where errno says so, else ERR_IO. `doing` is a literal ("opening the segment"). */

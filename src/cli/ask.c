@@ -139,7 +139,7 @@ int ask(struct command_line *line, const char *operation, json_t *arguments, jso
 	const struct config *config = NULL;
 	int code = command_load_config(line, &config);
 
-	if (code != EXIT_FINE) {
+	if (code != EXIT_FINE || !config) {
 		json_decref(arguments);
 		return code;
 	}

@@ -20,7 +20,7 @@ static size_t shown_width(const char *text)
 
 void columns_begin(struct columns *c, struct arena *arena, const char *const *heads, size_t width)
 {
-	const char *names[COLUMNS_MOST];
+	const char *names[COLUMNS_MOST] = { 0 };
 
 	assert(width <= COLUMNS_MOST);
 	*c = (struct columns){ .arena = arena, .width = width };
@@ -57,7 +57,7 @@ static void print_cell(const char *text, size_t width, bool right, bool last)
 
 	if (right)
 		printf("%*s", padding, "");
-	fputs(text, stdout);
+	(void)fputs(text, stdout);
 	if (!last)
 		printf("%*s", right ? 2 : padding + 2, "");
 }
@@ -74,6 +74,6 @@ void columns_print(const struct columns *c)
 	for (const struct columns_row *row = c->first; row; row = row->next) {
 		for (size_t i = 0; i < c->width; i++)
 			print_cell(row->cells[i], widths[i], c->right[i], i + 1 == c->width);
-		putchar('\n');
+		(void)putchar('\n');
 	}
 }

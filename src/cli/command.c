@@ -17,13 +17,13 @@ int command_fail_with(const struct command_line *line, enum exit_code code, err 
 {
 	const char *what = e.what ? e.what : "failed";
 
-	fflush(stdout);
+	(void)fflush(stdout);
 	if (line->json) {
 		json_t *object = json_pack("{s:s, s:s, s:i}", "error",
 		                           code == EXIT_USAGE ? "usage" : err_code_name(e.code), "what", what,
 		                           "exit", (int)code);
 		json_dumpf(object, stderr, JSON_COMPACT);
-		fputc('\n', stderr);
+		(void)fputc('\n', stderr);
 		json_decref(object);
 		return (int)code;
 	}
@@ -49,14 +49,14 @@ void command_warn(const struct command_line *line, const char *sentence)
 	}
 	json_t *object = json_pack("{s:s}", "warning", sentence);
 	json_dumpf(object, stderr, JSON_COMPACT);
-	fputc('\n', stderr);
+	(void)fputc('\n', stderr);
 	json_decref(object);
 }
 
 void command_print_json(const json_t *value)
 {
 	json_dumpf(value, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-	putchar('\n');
+	(void)putchar('\n');
 }
 
 void command_say(const struct command_line *line, const char *format, ...)
@@ -66,7 +66,7 @@ void command_say(const struct command_line *line, const char *format, ...)
 	if (line->json)
 		return;
 	va_start(args, format);
-	vprintf(format, args);
+	(void)vprintf(format, args); /* NOLINT(clang-analyzer-valist.Uninitialized) */
 	va_end(args);
 }
 
@@ -81,14 +81,13 @@ int command_done(const struct command_line *line)
 
 err command_usage(struct command_line *line, const char *format, ...)
 {
-	char octets[LIMIT_ERROR_SENTENCE];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(octets, sizeof octets, format, args);
+	err e = err_new_list(line->arena, ERR_SYNTAX, format, args);
 	va_end(args);
 	line->usage = true;
-	return err_new(line->arena, ERR_SYNTAX, "%s", octets);
+	return e;
 }
 
 err command_no_arguments(struct command_line *line)
@@ -169,7 +168,7 @@ static int run(const struct command *const *commands, size_t count, struct comma
 			line->count--;
 			if (!help)
 				return commands[i]->run(line);
-			fputs(commands[i]->help, stdout);
+			(void)fputs(commands[i]->help, stdout);
 			return command_done(line);
 		}
 	return command_fail(

@@ -11,14 +11,13 @@ static const char *const state_names[] = { "ok", "warning", "error" };
 void check_add(struct doctor *d, const char *name, enum check_state state, const char *remedy,
                const char *what, ...)
 {
-	char octets[LIMIT_ERROR_SENTENCE];
 	va_list args;
 
 	va_start(args, what);
-	vsnprintf(octets, sizeof octets, what, args);
+	err sentence = err_new_list(d->line->arena, ERR_OK, what, args);
 	va_end(args);
 	json_array_append_new(d->checks, json_pack("{s:s, s:s, s:s, s:s?}", "name", name, "state",
-	                                           state_names[state], "what", octets, "do", remedy));
+	                                           state_names[state], "what", sentence.what, "do", remedy));
 	if (state > d->worst)
 		d->worst = state;
 }

@@ -94,7 +94,7 @@ static void print_event(json_t *event)
 		printf("  %s=%s", key, text ? text : json_string_value(value));
 		free(text);
 	}
-	putchar('\n');
+	(void)putchar('\n');
 }
 
 static int print_events(struct command_line *line, const char *needle, json_t *events)

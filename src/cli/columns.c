@@ -38,7 +38,7 @@ void columns_add(struct columns *c, const char *const *cells)
 	if (!row)
 		return;
 	for (size_t i = 0; i < c->width; i++) {
-		char *copy = arena_z(c->arena, str_of(cells[i]));
+		char *copy = arena_z(c->arena, str_of(cells[i] ? cells[i] : ""));
 		for (char *p = copy; p && *p; p++)
 			if ((unsigned char)*p < 0x20 || *p == 0x7f)
 				*p = '?';

@@ -11,7 +11,14 @@
 
 /* BATCH_OCTETS of content end a batch, so that one of large messages does not make the small ones wait; the
  * arena holds the fronts of such a batch and the largest intent. */
-enum { BATCH_ARENA = 128 * LIMIT_MB, BATCH_OCTETS = 8 * LIMIT_MB, EVENTS_MS = 200, REOPEN_MS = 1000 };
+enum {
+	BATCH_ARENA = 128 * LIMIT_MB,
+	BATCH_OCTETS = 8 * LIMIT_MB,
+	EVENTS_MS = 200,
+	REOPEN_MS = 1000,
+	WAL_WAIT_MS = 20,
+	WAL_WAITS = 100
+};
 
 static const struct op_steps *const steps[] = {
 	[COMMIT_DELIVER] = &deliver_steps,     [COMMIT_EXPUNGE] = &expunge_steps,
@@ -346,6 +353,45 @@ static bool wait_for_work(struct committer *c, bool failed)
 	}
 }
 
+/* A checkpoint that can't keep up is waited for, for at most 2 s: where a reader holds the WAL waiting does
+ * not help, and LIMIT_WAL_STOP is the end. */
+static void wait_for_checkpoint(struct committer *c)
+{
+	int waits = 0;
+
+	pthread_mutex_lock(&c->lock);
+	while (c->hold_wanted || (waits++ < WAL_WAITS && !c->stopping && c->store->maintenance &&
+	                          atomic_load(&c->store->wal_octets) > LIMIT_WAL_PAUSE)) {
+		if (c->hold_wanted) {
+			c->held = true;
+			pthread_cond_broadcast(&c->settled);
+		}
+		wait_ms(c, WAL_WAIT_MS);
+	}
+	c->held = false;
+	pthread_mutex_unlock(&c->lock);
+}
+
+static void work(struct committer *c, bool queued)
+{
+	const char *why_not = atomic_load(&c->store->why_not);
+
+	if (why_not) {
+		try_to_reopen(c);
+		why_not = atomic_load(&c->store->why_not);
+	}
+	if (why_not) {
+		refuse_all(c, (err){ ERR_IO, 0, why_not });
+	} else if (atomic_load(&c->store->wal_octets) > LIMIT_WAL_STOP) {
+		refuse_all(c, (err){ ERR_BUSY, 0, "the write-ahead log is too long: a reader holds it" });
+	} else if (queued || pending_any(c->pending)) {
+		wait_for_checkpoint(c);
+		run_round(c);
+	} else {
+		events_flush(c->store->events);
+	}
+}
+
 static void *committer_run(void *user)
 {
 	struct committer *c = user;
@@ -358,20 +404,7 @@ static void *committer_run(void *user)
 		pthread_mutex_unlock(&c->lock);
 		if (!go_on)
 			break;
-		const char *why_not = atomic_load(&c->store->why_not);
-		if (why_not) {
-			try_to_reopen(c);
-			why_not = atomic_load(&c->store->why_not);
-		}
-		if (why_not)
-			refuse_all(c, (err){ ERR_IO, 0, why_not });
-		else if (atomic_load(&c->store->wal_octets) > LIMIT_WAL_STOP)
-			refuse_all(c, (err){ ERR_BUSY, 0,
-			                     "the write-ahead log is too long: a reader holds it" });
-		else if (queued || pending_any(c->pending))
-			run_round(c);
-		else
-			events_flush(c->store->events);
+		work(c, queued);
 	}
 	events_flush(c->store->events);
 	return NULL;

@@ -12,7 +12,13 @@
 
 /* A PASSIVE checkpoint for every CHECKPOINT_OCTETS of WAL: often enough that a RESTART has little left to
  * copy. */
-enum { LOOK_MS = 100, CHECKPOINT_OCTETS = 8 * LIMIT_MB, COMPACT_MS = 60000, RESTART_BUSY_MS = 250 };
+enum {
+	LOOK_MS = 20,
+	IDLE_MS = 1000,
+	CHECKPOINT_OCTETS = 8 * LIMIT_MB,
+	COMPACT_MS = 60000,
+	RESTART_BUSY_MS = 250
+};
 
 struct maintenance {
 	struct store *store;
@@ -26,7 +32,7 @@ struct maintenance {
 
 /* A connection of its own, opened for each checkpoint: cheap beside what follows, and never in the way of
  * reopening. */
-static err checkpoint(struct store *store, int mode)
+static err checkpoint(struct store *store, int mode, bool *whole)
 {
 	struct arena arena;
 	struct database db;
@@ -38,6 +44,7 @@ static err checkpoint(struct store *store, int mode)
 		int code = sqlite3_wal_checkpoint_v2(db.handle, NULL, mode, NULL, NULL);
 		if (code != SQLITE_OK && code != SQLITE_BUSY && code != SQLITE_LOCKED)
 			e = db_error(&db, code);
+		*whole = code == SQLITE_OK;
 		database_close(&db);
 	}
 	arena_reset(&arena);
@@ -46,17 +53,22 @@ static err checkpoint(struct store *store, int mode)
 
 err checkpoint_run(struct store *store, bool truncate)
 {
+	bool whole = false;
+
 	if (truncate)
-		return checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE);
-	TRY(checkpoint(store, SQLITE_CHECKPOINT_PASSIVE));
-	if (atomic_load(&store->wal_octets) <= LIMIT_WAL_RESTART)
+		return checkpoint(store, SQLITE_CHECKPOINT_TRUNCATE, &whole);
+	TRY(checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &whole));
+	uint64_t wal = atomic_load(&store->wal_octets);
+	if (wal <= LIMIT_WAL_RESTART)
 		return OK;
 	int64_t begin = clock_tick_ms();
 	committer_hold(store->committer);
-	err e = checkpoint(store, SQLITE_CHECKPOINT_RESTART);
+	err e = checkpoint(store, SQLITE_CHECKPOINT_RESTART, &whole);
+	if (e.code == ERR_OK && whole)
+		atomic_store(&store->wal_octets, 0); /* the next commit writes at its beginning */
 	committer_release(store->committer);
-	log_event(EV_STORE_CHECKPOINTED, LOG_INT("wal_octets", atomic_load(&store->wal_octets)),
-	          LOG_MS("ms", clock_tick_ms() - begin));
+	log_event(EV_STORE_CHECKPOINTED, LOG_INT("wal_octets", wal), LOG_MS("ms", clock_tick_ms() - begin),
+	          LOG_STR("result", whole ? STR("restarted") : STR("a reader holds it")));
 	return e;
 }
 
@@ -82,10 +94,10 @@ static void look(struct maintenance *m)
 	}
 }
 
-/* Idle it looks rarely: a store at rest wakes nobody ten times a second. */
+/* Idle it looks rarely: a store at rest wakes nobody fifty times a second. */
 static int64_t pause_ms(const struct maintenance *m)
 {
-	return atomic_load(&m->store->wal_octets) > m->checkpointed_octets ? LOOK_MS : 10 * LOOK_MS;
+	return atomic_load(&m->store->wal_octets) > m->checkpointed_octets ? LOOK_MS : IDLE_MS;
 }
 
 static void *run(void *user)

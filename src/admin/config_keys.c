@@ -116,6 +116,9 @@ const struct config_key config_keys[] = {
 	{ "limits.mailbox_views", &config_size, AT(limits.mailbox_views_octets), RELOADED, LIMIT_MB, 1ull << 40,
 	  .says = "Octets in memory of all open mailbox views together." },
 	COUNT(event_days, 1, 36500, "Days for which `trace` knows what happened."),
+	COUNT(deleted_hours, 0, 87600, "Hours for which the content of deleted mail is kept for `verify --repair`."),
+	{ "limits.segment_size", &config_size, AT(limits.segment_octets), RESTARTED, 64 * LIMIT_KB, 4ull << 30,
+	  .says = "Octets of a file of messages before the next is begun; smaller ones suit snapshots of small disks." },
 
 	{ "submit.allow", &config_allowances_type, AT(submit.allow), RELOADED,
 	  .says = "Which addresses a local login may send from with `postrider send`, besides its own." },

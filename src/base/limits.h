@@ -137,6 +137,8 @@ struct limits {
 	uint32_t pop3_idle_s;             /* RFC 1939 §3: at least 10 minutes */
 	uint64_t mailbox_views_octets;    /* all open views together */
 	uint32_t event_days;              /* day files of events kept */
+	uint32_t deleted_hours;           /* how long the content of deleted mail is kept for repair */
+	uint64_t segment_octets;          /* of a segment before the next is begun */
 };
 
 static inline struct limits limits_default(void)
@@ -153,6 +155,8 @@ static inline struct limits limits_default(void)
 		.pop3_idle_s = 600,
 		.mailbox_views_octets = 512u * LIMIT_MB,
 		.event_days = 90,
+		.deleted_hours = 24,
+		.segment_octets = LIMIT_SEGMENT,
 	};
 }
 

@@ -107,11 +107,14 @@ struct commit_op {
 		struct {
 			const struct content_move *moves;
 			size_t count; /* <= LIMIT_BATCH_ROWS */
+			uint64_t from_segment, segment;
+			uint64_t directory_octets; /* of directory records that moved along */
 		} move;
 		struct {
 			const uint64_t *content_ids;
 			size_t count; /* <= LIMIT_BATCH_ROWS */
 			int64_t freed_before_ms;
+			uint64_t drop_segment; /* a sealed segment that nothing points into; 0: none */
 		} collect;
 	};
 };

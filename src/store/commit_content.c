@@ -57,7 +57,10 @@ static err move_apply(struct batch *b, struct planned *p)
 		TRY(live_add(b, m->from_segment, -(int64_t)size));
 		TRY(live_add(b, m->segment, (int64_t)size));
 	}
-	return OK;
+	if (p->op->move.directory_octets == 0)
+		return OK;
+	TRY(live_add(b, p->op->move.from_segment, -(int64_t)p->op->move.directory_octets));
+	return live_add(b, p->op->move.segment, (int64_t)p->op->move.directory_octets);
 }
 
 static void move_settle(struct batch *b, struct planned *p, bool ok)
@@ -96,6 +99,8 @@ static err collect_apply(struct batch *b, struct planned *p)
 		if (found)
 			TRY(live_add(b, segment, -(int64_t)size));
 	}
+	if (p->op->collect.drop_segment)
+		return db_run(b->db, Q_SEGMENT_REMOVE, DB_INT(p->op->collect.drop_segment));
 	return OK;
 }
 
@@ -109,6 +114,11 @@ static void collect_settle(struct batch *b, struct planned *p, bool ok)
 	for (size_t i = 0; i < plan->file_count; i++) {
 		content_file_path(b->store->files, plan->files[i], path, sizeof path);
 		unlink(path); /* one that stays is found by verify */
+	}
+	if (p->op->collect.drop_segment) {
+		err e = segment_remove(b->store->segments, p->op->collect.drop_segment);
+		(void)e; /* one that stays is known to nobody: the next start removes it */
+		atomic_fetch_sub(&b->store->segment_count, 1);
 	}
 }
 

@@ -91,7 +91,7 @@ static void reserve_all(struct committer *c, struct round *r)
  * first batch, and after a segment failed. */
 static err choose_segment(struct committer *c)
 {
-	if (c->segment && c->tail.offset < LIMIT_SEGMENT)
+	if (c->segment && c->tail.offset < c->store->options.limits.segment_octets)
 		return OK;
 	if (c->segment)
 		TRY(segment_cut(c->segment, c->tail.offset));

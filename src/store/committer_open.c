@@ -89,7 +89,8 @@ static err remove_unknown_segments(struct committer *c, uint64_t *highest)
 	for (size_t i = 0; e.code == ERR_OK && i < file_count; i++) {
 		if (files[i] > *highest)
 			*highest = files[i];
-		if (files[i] != c->tail.segment && !is_listed(known, known_count, files[i]))
+		if (files[i] != c->tail.segment && files[i] != atomic_load(&c->store->compacting_segment) &&
+		    !is_listed(known, known_count, files[i]))
 			e = segment_remove(c->store->segments, files[i]);
 	}
 	for (size_t i = 0; i < known_count; i++)

@@ -14,7 +14,7 @@
 #include "store/maintenance.h"
 #include "store/store_internal.h"
 
-enum { DAY_MS = 86400000, PATHS = 16 * LIMIT_KB, LOCK_STEP_MS = 50 };
+enum { PATHS = 16 * LIMIT_KB, LOCK_STEP_MS = 50 };
 
 static err path_in(struct arena *arena, str directory, str name, str *out)
 {
@@ -89,9 +89,8 @@ err store_open(struct arena *arena, const struct store_options *options, struct 
 		return ERR_NO_MEMORY;
 	arena_init(&s->arena, NULL, PATHS);
 	pthread_mutex_init(&s->directory_lock, NULL);
+	pthread_mutex_init(&s->compact_lock, NULL);
 	s->options = *options;
-	if (s->options.collect_after_ms == 0)
-		s->options.collect_after_ms = DAY_MS;
 	err e = arena_copy(&s->arena, options->directory, &s->directory);
 	if (e.code == ERR_OK)
 		e = open_parts(arena, s);
@@ -120,6 +119,7 @@ void store_close(struct store *s)
 	segments_close(s->segments);
 	directory_release(s->published);
 	pthread_mutex_destroy(&s->directory_lock);
+	pthread_mutex_destroy(&s->compact_lock);
 	arena_reset(&s->arena);
 	free(s);
 }

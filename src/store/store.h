@@ -22,7 +22,6 @@ struct store_options {
 	str directory;
 	unsigned node; /* high bits of ids; 0 for a single machine */
 	struct limits limits;
-	int64_t collect_after_ms; /* how long content that nothing names is kept; default 24 h when 0 */
 	bool without_maintenance; /* tests: no checkpoints or compaction unless asked */
 };
 

@@ -36,8 +36,9 @@ struct store {
 	_Atomic uint64_t pending_count; /* published operations whose rows are still being removed */
 	_Atomic uint64_t batches, commits, damaged;
 	_Atomic uint64_t segment_count, segment_octets;
-	_Atomic(const char *) why_not; /* a literal; NULL: accepting */
-	_Atomic bool holding;          /* a RESTART checkpoint runs: the committer waits */
+	_Atomic(const char *) why_not;       /* a literal; NULL: accepting */
+	pthread_mutex_t compact_lock;        /* one compaction at a time */
+	_Atomic uint64_t compacting_segment; /* what compaction writes just now; 0: none */
 };
 
 /* Logs store.damaged once for what was found and counts it. */

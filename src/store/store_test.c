@@ -17,10 +17,11 @@
 static struct arena arena;
 static char folder[64];
 static struct store *store;
+static struct limits limits;
 
 static void open_store(void)
 {
-	struct store_options options = { .directory = str_of(folder), .limits = limits_default() };
+	struct store_options options = { .directory = str_of(folder), .limits = limits };
 	err e = store_open(&arena, &options, &store);
 
 	if (e.code != ERR_OK)
@@ -40,6 +41,9 @@ static int setup(void **state)
 	arena_init(&arena, NULL, 64 * LIMIT_MB);
 	snprintf(folder, sizeof folder, "/tmp/postrider-store-XXXXXX");
 	assert_non_null(mkdtemp(folder));
+	limits = limits_default();
+	limits.deleted_hours = 0;
+	limits.segment_octets = 64 * LIMIT_KB;
 	open_store();
 	return 0;
 }
@@ -215,6 +219,59 @@ static void test_expunge(void **state)
 	assert_int_equal(count_rows(ann), 50);
 }
 
+static void test_compaction(void **state)
+{
+	enum { COUNT = 300, KEEP = 7 }; /* every seventh stays */
+	struct store_status before, after;
+	uint32_t uid, gone[COUNT];
+	size_t gone_count = 0;
+
+	(void)state;
+	assert_int_equal(
+		change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") },
+	               NULL)
+			.code,
+		ERR_OK);
+	uint64_t ann = make_account("ann@d.example");
+	for (size_t i = 1; i <= COUNT; i++) {
+		assert_int_equal(deliver(ann, STR("P: 1\r\n"), octets(1000 + i), &uid).code, ERR_OK);
+		if (i % KEEP)
+			gone[gone_count++] = uid;
+	}
+	assert_int_equal(deliver(ann, STR("P: 1\r\n"), octets(500000), &uid).code, ERR_OK);
+	gone[gone_count++] = uid;
+	store_get_status(store, &before);
+	assert_true(before.segments > 4);
+	struct message reading;
+	assert_int_equal(message_open(store, &arena, ann, MAILBOX_INBOX, KEEP, &reading).code, ERR_OK);
+	struct commit_op op = { .kind = COMMIT_EXPUNGE,
+		                .expunge = { .account_id = ann,
+		                             .mailbox_id = MAILBOX_INBOX,
+		                             .uids = gone,
+		                             .uid_count = gone_count } };
+	struct commit commit = { .ops = &op, .op_count = 1 };
+	store_commit_wait(store, &commit);
+	assert_int_equal(op.result.code, ERR_OK);
+	usleep(5000); /* freed before now */
+	assert_int_equal(store_maintain(store).code, ERR_OK);
+	store_get_status(store, &after);
+	assert_true(after.segments < before.segments / 2);
+	for (int round = 0; round < 2; round++) {
+		for (uint32_t i = KEEP; i <= COUNT; i += KEEP)
+			check_message(ann, i, STR("P: 1\r\n"), octets(1000 + i));
+		if (round == 0) { /* who reads goes on reading what compaction took away */
+			char got[1000 + KEEP];
+			assert_int_equal(file_read_at(reading.fd, got, sizeof got, reading.offset).code,
+			                 ERR_OK);
+			assert_memory_equal(got, octets(sizeof got).ptr, sizeof got);
+			message_close(&reading);
+		}
+		close_store();
+		open_store();
+	}
+	assert_int_equal(count_rows(ann), COUNT / KEEP);
+}
+
 static void test_directory(void **state)
 {
 	const struct directory *d;
@@ -276,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_deliver_and_reopen, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_expunge, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_compaction, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

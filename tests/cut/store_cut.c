@@ -87,10 +87,12 @@ static void open_store(struct driver *d)
 	struct store_options options = {
 		.directory = d->directory,
 		.limits = limits_default(),
-		.collect_after_ms = 1,
 		.without_maintenance = true,
 	};
 
+	/* Small segments, collected at once: compaction is in every recording. */
+	options.limits.deleted_hours = 0;
+	options.limits.segment_octets = 64 * LIMIT_KB;
 	must("lock", store_lock(&d->arena, d->directory, 5000, &d->lock));
 	must("open", store_open(&d->arena, &options, &d->store));
 }

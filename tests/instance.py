@@ -105,10 +105,8 @@ class Instance:
         return address
 
     def verify(self):
-        """The store is sound, says `verify`, where the program has that command."""
-        if b"verify" not in self.cli("--help", config=False).stdout:
-            return
-        verdict = self.json("verify", timeout=300)
+        """The store is sound, says `verify`."""
+        verdict = self.json("verify", timeout=300, code=None)
         assert verdict["ok"] and verdict["problems"] == [], verdict
 
     # -- the server ----------------------------------------------------------------------------------

@@ -78,6 +78,7 @@
 #define LIMIT_WAL_PAUSE (104u * LIMIT_MB)   /* octets: batches wait for the checkpoint that is under way */
 #define LIMIT_WAL_STOP (512u * LIMIT_MB)   /* octets: acceptance answers 451 until a reader lets go */
 #define LIMIT_READ_ROWS 1000u              /* rows of one read transaction */
+#define LIMIT_VERIFY_PROBLEMS 1000u        /* listed; the others are counted */
 
 /* accounts and addresses */
 #define LIMIT_ALIAS_TARGETS 1000u /* of one alias */

@@ -12,6 +12,7 @@ extern const struct command trace_command;
 extern const struct command check_command;
 extern const struct command config_command;
 extern const struct command doctor_command;
+extern const struct command verify_command;
 
 /* A command whose first word says which of several actions is meant. */
 struct action {

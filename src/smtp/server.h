@@ -24,7 +24,7 @@ struct smtp_server_options {
 	struct work *work;
 	struct flight *flight; /* NULL: no slots are set and nothing is quarantined (tests) */
 	str hostname; /* of the greeting, the Received field, and our name in Authentication-Results */
-	str data_dir; /* quarantine/ is below it */
+	str data_dir; /* quarantined/ is below it */
 	struct limits limits;
 };
 

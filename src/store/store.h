@@ -7,7 +7,9 @@
  *   files/X/N          larger contents, one a file
  *   spool/             what is arriving; emptied at start
  *   events/DAY.jsonl   what happened, for trace
- *   quarantine/        octets of messages that felled the server
+ *   quarantine         fingerprints of messages that felled the server (base/quarantine.h)
+ *   quarantined/       their octets, one a file (smtp/content.h)
+ *   flight             who is being parsed just now (base/flight.h)
  */
 #ifndef STORE_STORE_H
 #define STORE_STORE_H

@@ -13,6 +13,8 @@ extern const struct command check_command;
 extern const struct command config_command;
 extern const struct command doctor_command;
 extern const struct command verify_command;
+extern const struct command backup_command;
+extern const struct command restore_command;
 
 /* A command whose first word says which of several actions is meant. */
 struct action {

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "store/committer.h"
+#include "store/hold.h"
 #include "store/store_internal.h"
 
 /* A PASSIVE checkpoint for every CHECKPOINT_OCTETS of WAL: often enough that a RESTART has little left to
@@ -72,6 +73,20 @@ err checkpoint_run(struct store *store, bool truncate)
 	return e;
 }
 
+static err checkpoint_unless_held(struct store *store)
+{
+	AUTO(file) hold = FILE_NONE;
+
+	return hold_try(store->directory, HOLD_CHECKPOINTS, &hold) ? checkpoint_run(store, false) : OK;
+}
+
+static err compact_unless_held(struct store *store)
+{
+	AUTO(file) hold = FILE_NONE;
+
+	return hold_try(store->directory, HOLD_COMPACTION, &hold) ? compact_run(store) : OK;
+}
+
 static void look(struct maintenance *m)
 {
 	uint64_t wal = atomic_load(&m->store->wal_octets);
@@ -79,7 +94,7 @@ static void look(struct maintenance *m)
 	if (wal < m->checkpointed_octets) /* it began anew */
 		m->checkpointed_octets = 0;
 	if (wal >= m->checkpointed_octets + CHECKPOINT_OCTETS && !atomic_load(&m->store->why_not)) {
-		err e = checkpoint_run(m->store, false);
+		err e = checkpoint_unless_held(m->store);
 		if (e.code != ERR_OK)
 			log_event(EV_STORE_FAILED, LOG_STR("what", STR("a checkpoint")),
 			          LOG_Z("why", e.what));
@@ -88,7 +103,7 @@ static void look(struct maintenance *m)
 	if (clock_tick_ms() >= m->compacted_tick_ms + COMPACT_MS && !atomic_load(&m->store->why_not)) {
 		m->compacted_tick_ms = clock_tick_ms();
 		events_expire(m->store->events);
-		err e = compact_run(m->store);
+		err e = compact_unless_held(m->store);
 		if (e.code != ERR_OK && e.code != ERR_BUSY)
 			log_event(EV_STORE_FAILED, LOG_STR("what", STR("compaction")), LOG_Z("why", e.what));
 	}

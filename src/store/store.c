@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/backup.h"
 #include "store/committer.h"
 #include "store/directory.h"
 #include "store/maintenance.h"
@@ -64,6 +65,7 @@ static err open_parts(struct arena *arena, struct store *s)
 	str segments, events;
 
 	TRY(directory_make(arena, s->directory, 0700));
+	TRY(restore_check(arena, s->directory));
 	TRY(path_in(&s->arena, s->directory, STR("spool"), &s->spool));
 	TRY(path_in(&s->arena, s->directory, STR("files"), &s->files));
 	TRY(path_in(arena, s->directory, STR("segments"), &segments));

@@ -1,6 +1,7 @@
 /* store/store.h: opening and closing the store of one data directory.
  *
  * Below `directory`:
+ *   hold.lock          held by backups, against checkpoints and compaction (store/hold.h)
  *   lock               held by whoever has the store open for writing
  *   postrider.db -wal  SQLite: rows, an index over the records
  *   segments/N.seg     records: content <= LIMIT_RECORD_CONTENT, summaries, intents (store/record.h)

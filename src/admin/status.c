@@ -8,11 +8,10 @@ err status_prepare(struct operation_call *call)
 	struct store_status s = { 0 };
 
 	store_get_status(call->store, &s);
-	return answer_set(call, json_pack("{s:b, s:s?, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "accepting",
-	                                  s.accepting, "why_not", s.why_not, "wal_octets",
-	                                  json_of_u64(s.wal_octets), "segments", json_of_u64(s.segments),
-	                                  "segment_octets", json_of_u64(s.segment_octets), "contents",
-	                                  json_of_u64(s.contents), "messages", json_of_u64(s.messages),
-	                                  "batches", json_of_u64(s.batches), "commits",
-	                                  json_of_u64(s.commits), "damaged", json_of_u64(s.damaged)));
+	return answer_set(call,
+	                  json_pack("{s:b, s:s?, s:o, s:o, s:o, s:o, s:o, s:o}", "accepting", s.accepting,
+	                            "why_not", s.why_not, "wal_octets", json_of_u64(s.wal_octets), "segments",
+	                            json_of_u64(s.segments), "messages", json_of_u64(s.messages), "batches",
+	                            json_of_u64(s.batches), "commits", json_of_u64(s.commits), "damaged",
+	                            json_of_u64(s.damaged)));
 }

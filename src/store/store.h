@@ -44,8 +44,8 @@ struct store_status {
 	bool accepting;      /* false: the disk failed and is being tried again */
 	const char *why_not; /* NULL when accepting */
 	uint64_t wal_octets;
-	uint64_t segments, segment_octets;
-	uint64_t contents, messages; /* known from mailbox rows */
+	uint64_t segments;
+	uint64_t messages; /* mailbox rows of all accounts */
 	uint64_t batches, commits;
 	uint64_t damaged; /* records set aside since start */
 };

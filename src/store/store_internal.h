@@ -35,7 +35,7 @@ struct store {
 	_Atomic uint64_t wal_octets;
 	_Atomic uint64_t pending_count; /* published operations whose rows are still being removed */
 	_Atomic uint64_t batches, commits, damaged;
-	_Atomic uint64_t segment_count, segment_octets;
+	_Atomic uint64_t segment_count;
 	_Atomic(const char *) why_not;       /* a literal; NULL: accepting */
 	pthread_mutex_t compact_lock;        /* one compaction at a time */
 	_Atomic uint64_t compacting_segment; /* what compaction writes just now; 0: none */

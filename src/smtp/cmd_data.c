@@ -77,7 +77,7 @@ static enum next data_committed(struct session *session, struct session_wait *wa
 	err e = tx->op.result;
 
 	smtp_tx_take_back(s, tx);
-	return finish(s, e.code == ERR_OK ? SMTP_REPLY_ACCEPTED : smtp_reply_of_err(e), e);
+	return finish(s, smtp_reply_of_commit(e), e);
 }
 
 static void commit_abandoned(struct session_wait *wait) { smtp_tx_free(smtp_tx_of_commit_wait(wait)); }

@@ -68,3 +68,10 @@ enum smtp_reply smtp_reply_of_err(err e)
 	assert(false);
 	return SMTP_REPLY_FAILED;
 }
+
+enum smtp_reply smtp_reply_of_commit(err e)
+{
+	if (e.code == ERR_OK)
+		return SMTP_REPLY_ACCEPTED;
+	return e.code == ERR_IO ? SMTP_REPLY_REOPENING : smtp_reply_of_err(e);
+}

@@ -21,4 +21,7 @@ void smtp_reply_add(struct buf *out, enum smtp_reply reply, str detail);
  * that a new code does not compile without its reply). Not for OK. */
 enum smtp_reply smtp_reply_of_err(err e);
 
+/* What to say for the result of a delivery, OK included: the store's own failures are told as such. */
+enum smtp_reply smtp_reply_of_commit(err e);
+
 #endif

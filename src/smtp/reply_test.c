@@ -70,6 +70,10 @@ static void test_errors(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		assert_int_equal(smtp_reply_code(smtp_reply_of_err((err){ cases[i].code, 0, "x" })),
 		                 cases[i].reply);
+	assert_int_equal(smtp_reply_of_commit(OK), SMTP_REPLY_ACCEPTED);
+	assert_int_equal(smtp_reply_of_commit((err){ ERR_IO, 0, "x" }), SMTP_REPLY_REOPENING);
+	assert_int_equal(smtp_reply_of_commit((err){ ERR_MISSING, 0, "x" }), SMTP_REPLY_GONE);
+	assert_int_equal(smtp_reply_of_commit((err){ ERR_QUOTA, 0, "x" }), SMTP_REPLY_FULL);
 }
 
 int main(void)

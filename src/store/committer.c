@@ -233,10 +233,19 @@ static void settle_ok(struct committer *c, struct round *r)
 	atomic_fetch_add(&c->store->commits, r->count);
 }
 
+/* A file that is missing or read-only below us is our trouble: to the callers ERR_MISSING and ERR_DENIED
+ * speak of their mailboxes, and are told to the sender of a message as such. */
+static err of_the_store(err why)
+{
+	if (why.code == ERR_NOSPACE || why.code == ERR_BUSY || why.code == ERR_CORRUPT)
+		return why;
+	return (err){ ERR_IO, why.at, why.what };
+}
+
 static void settle_failed(struct committer *c, struct round *r, err why)
 {
 	for (size_t i = 0; i < r->count; i++)
-		r->planned[i].op->result = why;
+		r->planned[i].op->result = of_the_store(why);
 	mailbox_states_forget(c->mailboxes);
 	/* Ids are not given again: a record of theirs may lie behind the tail. */
 	c->tail.next_content_id = r->batch.tail.next_content_id;

@@ -123,7 +123,16 @@ static err open_spool(struct draft *d)
 	return OK;
 }
 
-err draft_write(struct draft *d)
+/* A spool that is gone or read-only is no fault of the message's: ERR_MISSING and ERR_DENIED would be told
+ * so. */
+static err of_the_disk(err e)
+{
+	if (e.code == ERR_OK || e.code == ERR_NOSPACE)
+		return e;
+	return (err){ ERR_IO, e.at, e.what };
+}
+
+static err write_gathered(struct draft *d)
 {
 	uint64_t offset = d->size - d->gathered;
 
@@ -140,6 +149,8 @@ err draft_write(struct draft *d)
 	return OK;
 }
 
+err draft_write(struct draft *d) { return of_the_disk(write_gathered(d)); }
+
 bool draft_finish(struct draft *d)
 {
 	d->finished = true;
@@ -149,7 +160,9 @@ bool draft_finish(struct draft *d)
 err draft_sync(struct draft *d)
 {
 	TRY(draft_write(d));
-	return fdatasync(d->spool) == 0 ? OK : err_errno(NULL, errno, "syncing a spool file");
+	if (fdatasync(d->spool) == 0)
+		return OK;
+	return of_the_disk(err_errno(NULL, errno, "syncing a spool file"));
 }
 
 uint64_t draft_size(const struct draft *d) { return d->size; }

@@ -2,8 +2,11 @@
 sees afterwards: the same messages under the same UIDLs, and new ones under UIDs that were never given."""
 
 import json
+import os
+import pathlib
 import shutil
 import sqlite3
+import tempfile
 import threading
 
 import pytest
@@ -220,3 +223,37 @@ def test_a_restore_that_was_cut_short(shop, make_instance, tmp_path):
     one.json("restore", tmp_path / "backup")
     one.start()
     assert mailbox(one) == before
+
+
+def test_another_file_system(shop, make_instance, tmp_path):
+    """Where nothing can be linked everything is copied."""
+    other = pathlib.Path("/dev/shm")
+    if not os.access(other, os.W_OK) or os.stat(other).st_dev == os.stat(tmp_path).st_dev:
+        pytest.skip("no second file system at /dev/shm")
+    deliver(shop, [message(1), LARGE])
+    before = mailbox(shop)
+    with tempfile.TemporaryDirectory(dir=other) as folder:
+        answer = shop.json("backup", folder + "/backup/")
+        assert answer["linked"] == 0 and answer["copied_octets"] > len(LARGE)
+        one, _ = restored(make_instance, folder + "/backup/")
+    one.start()
+    assert mailbox(one) == before
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be somebody else")
+def test_root_leaves_nothing_of_its_own(make_instance):
+    """The store belongs to the server's user, the folder for backups to root alone."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        one = make_instance()
+        data = pathlib.Path(folder, "data")
+        shutil.copytree(one.dir / "data", data)
+        for path in [data, *data.rglob("*")]:
+            os.chown(path, 65534, 65534)
+        one.config.write_text(one.config.read_text().replace(f"{one.dir}/data", str(data)))
+        one.json("backup", folder + "/backup")
+        made = [*data.rglob("*"), pathlib.Path(folder, "backup"), *pathlib.Path(folder, "backup").rglob("*")]
+        assert {os.stat(p).st_uid for p in made} == {65534}
+        (data / "postrider.db").write_bytes(b"no database")
+        refused(one, 65, "backup", folder + "/second")
+        assert not list(pathlib.Path(folder).glob("second*"))

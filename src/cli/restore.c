@@ -97,6 +97,7 @@ const struct command restore_command = {
 		"name is there and puts it in place when it is whole. Refuses while a server runs (75) and\n"
 		"where data_dir holds a store (73). New messages get UIDs higher by 1,048,576 than when the\n"
 		"backup was made, so that no mail program takes a new message for one it has seen. Run\n"
-		"again what was cut short.\n",
+		"again what was cut short. Run it as root or as the server's user, who must be allowed to\n"
+		"read DIR.\n",
 	.run = run,
 };

@@ -11,45 +11,47 @@
 #include "store/copy.h"
 #include "store/hold.h"
 
-struct places {
+struct backup {
+	struct arena *arena;
+	str directory;
 	char from[BACKUP_PATH], to[BACKUP_PATH], partial[BACKUP_PATH], rows[BACKUP_PATH];
 	str parent; /* of `to` */
 };
 
-static err name_places(struct arena *arena, str directory, str to, struct places *p)
+static err name_places(struct arena *arena, str directory, str to, struct backup *b)
 {
 	while (to.len > 1 && to.ptr[to.len - 1] == '/')
 		to.len--;
 	/* Names of segments and files are longer by less than 64 octets. */
 	if (to.len == 0 || to.len + 64 >= BACKUP_PATH || directory.len + 64 >= BACKUP_PATH)
 		return err_new(arena, ERR_LIMIT, "\"" STR_FMT "\" can't be a folder's name", STR_ARG(to));
-	snprintf(p->from, sizeof p->from, STR_FMT, STR_ARG(directory));
-	snprintf(p->to, sizeof p->to, STR_FMT, STR_ARG(to));
-	snprintf(p->partial, sizeof p->partial, STR_FMT ".partial", STR_ARG(to));
-	snprintf(p->rows, sizeof p->rows, STR_FMT ".partial/postrider.db", STR_ARG(to));
+	snprintf(b->from, sizeof b->from, STR_FMT, STR_ARG(directory));
+	snprintf(b->to, sizeof b->to, STR_FMT, STR_ARG(to));
+	snprintf(b->partial, sizeof b->partial, STR_FMT ".partial", STR_ARG(to));
+	snprintf(b->rows, sizeof b->rows, STR_FMT ".partial/postrider.db", STR_ARG(to));
 	size_t slash = str_rfind_char(to, '/');
-	p->parent = slash == to.len ? STR(".") : slash == 0 ? STR("/") : str_slice(to, 0, slash);
+	b->parent = slash == to.len ? STR(".") : slash == 0 ? STR("/") : str_slice(to, 0, slash);
 	return OK;
 }
 
-static err check_free(struct arena *arena, const struct places *p)
+static err check_free(struct arena *arena, const struct backup *b)
 {
 	struct stat st;
 	bool used = false;
 
-	if (lstat(p->to, &st) == 0 && !S_ISDIR(st.st_mode))
-		return err_new(arena, ERR_EXISTS, "%s is there already and no folder; name another", p->to);
-	TRY(folder_is_used(arena, p->to, &used));
+	if (lstat(b->to, &st) == 0 && !S_ISDIR(st.st_mode))
+		return err_new(arena, ERR_EXISTS, "%s is there already and no folder; name another", b->to);
+	TRY(folder_is_used(arena, b->to, &used));
 	if (used)
 		return err_new(arena, ERR_EXISTS,
 		               "%s is not empty; nothing was changed. Name a folder that is not there yet",
-		               p->to);
-	err e = folder_new(arena, p->partial);
+		               b->to);
+	err e = folder_new(arena, b->partial);
 	if (e.code == ERR_EXISTS)
 		return err_new(arena, ERR_EXISTS,
 		               "%s is there: another backup runs, or one was cut short. In that case remove "
 		               "it and try again",
-		               p->partial);
+		               b->partial);
 	return e;
 }
 
@@ -83,66 +85,85 @@ static err sync_rows(struct arena *arena, const char *path)
 	return fsync(f) == 0 ? OK : err_errno(arena, errno, "syncing %s", path);
 }
 
-static err copy_rows(struct arena *arena, str directory, const struct places *p)
+static err copy_rows(const struct backup *b)
 {
 	struct database source;
 	AUTO(file) hold = FILE_NONE;
 
-	TRY(hold_take(arena, directory, HOLD_CHECKPOINTS, &hold));
-	TRY(database_open(arena, directory, false, &source));
-	err e = copy_pages(arena, &source, p->rows);
+	TRY(hold_take(b->arena, b->directory, HOLD_CHECKPOINTS, &hold));
+	TRY(database_open(b->arena, b->directory, false, &source));
+	err e = copy_pages(b->arena, &source, b->rows);
 	database_close(&source);
 	TRY(e);
-	return sync_rows(arena, p->rows);
+	return sync_rows(b->arena, b->rows);
 }
 
-static err fill(struct arena *arena, str directory, const struct places *p, struct backup_report *out)
+static err fill(const struct backup *b, struct backup_report *out)
 {
-	const struct backup_way way = { .from = p->from, .to = p->partial, .may_link = true };
+	const struct backup_way way = { .from = b->from, .to = b->partial, .may_link = true };
 	AUTO(file) hold = FILE_NONE;
 	struct database rows;
 	struct stat st;
 
-	TRY(hold_take(arena, directory, HOLD_COMPACTION, &hold));
-	TRY(copy_rows(arena, directory, p));
-	TRY(database_open(arena, str_of(p->partial), false, &rows));
-	err e = backup_contents(arena, &way, &rows, out);
+	TRY(hold_take(b->arena, b->directory, HOLD_COMPACTION, &hold));
+	TRY(copy_rows(b));
+	TRY(database_open(b->arena, str_of(b->partial), false, &rows));
+	err e = backup_contents(b->arena, &way, &rows, out);
 	database_close(&rows);
 	TRY(e);
-	if (stat(p->rows, &st) < 0)
-		return err_errno(arena, errno, "%s", p->rows);
+	if (stat(b->rows, &st) < 0)
+		return err_errno(b->arena, errno, "%s", b->rows);
 	out->copied_octets += (uint64_t)st.st_size;
-	TRY(sync_rows(arena, p->rows));
-	return directory_sync(arena, str_of(p->partial));
+	TRY(sync_rows(b->arena, b->rows));
+	return directory_sync(b->arena, str_of(b->partial));
 }
 
-static err check_store(struct arena *arena, const struct places *p)
+static err check_store(struct arena *arena, const struct backup *b)
 {
 	char rows[BACKUP_PATH + 16];
 
-	snprintf(rows, sizeof rows, "%s/postrider.db", p->from);
+	snprintf(rows, sizeof rows, "%s/postrider.db", b->from);
 	return access(rows, F_OK) == 0 ? OK
 	                               : err_errno(arena, errno, "there is no store to back up: %s", rows);
 }
 
-err store_backup(struct arena *arena, str directory, str to, struct backup_report *out)
+err store_backup_begin(struct arena *arena, str directory, str to, struct backup **out)
 {
-	struct places p;
-	struct backup_report report = { 0 };
+	struct backup *b = arena_new(arena, struct backup, 1);
 
-	TRY(name_places(arena, directory, to, &p));
+	if (!b)
+		return ERR_NO_MEMORY;
+	b->arena = arena;
+	b->directory = directory;
+	TRY(name_places(arena, directory, to, b));
 	TRY(restore_check(arena, directory));
-	TRY(check_store(arena, &p));
-	TRY(check_free(arena, &p));
-	err e = fill(arena, directory, &p, &report);
-	if (e.code == ERR_OK && rename(p.partial, p.to) < 0)
-		e = err_errno(arena, errno, "renaming %s to %s", p.partial, p.to);
+	TRY(check_store(arena, b));
+	TRY(check_free(arena, b));
+	*out = b;
+	return OK;
+}
+
+const char *store_backup_folder(const struct backup *b) { return b->partial; }
+
+err store_backup_fill(struct backup *b, struct backup_report *out)
+{
+	struct backup_report report = { 0 };
+	err e = fill(b, &report);
+
 	if (e.code != ERR_OK) {
-		err left = remove_tree(arena, p.partial, BACKUP_DEPTH);
+		err left = remove_tree(b->arena, b->partial, BACKUP_DEPTH);
 		(void)left; /* what stays is named .partial, and the next backup says so */
 		return e;
 	}
-	TRY(directory_sync(arena, p.parent));
 	*out = report;
 	return OK;
 }
+
+err store_backup_end(struct backup *b)
+{
+	if (rename(b->partial, b->to) < 0)
+		return err_errno(b->arena, errno, "renaming %s to %s", b->partial, b->to);
+	return directory_sync(b->arena, b->parent);
+}
+
+void store_backup_abandon(struct backup *b) { (void)rmdir(b->partial); }

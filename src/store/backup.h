@@ -18,12 +18,27 @@ struct backup_report {
 	uint64_t linked; /* segments and files that share their place with the store */
 };
 
-/* Everything that was committed before the call, and perhaps more, into the folder `to`, which appears under
- * its name only when it is whole and synced; before, it is called `to`.partial.
- * ERR_EXISTS `to` or `to`.partial holds something   ERR_MISSING no store   ERR_CORRUPT a segment or file that
- * rows name is gone or too short   ERR_BUSY   ERR_DENIED written by a newer postrider   ERR_IO, ERR_NOSPACE
- */
-err store_backup(struct arena *arena, str directory, str to, struct backup_report *out) MUST_USE;
+/* One backup under way, in the arena. It is begun and ended by who may write to the folder around `to`, and
+ * filled by who may read the store; that can be one user, or root and the owner of `directory`. */
+struct backup;
+
+/* Makes the folder `to`.partial. ERR_EXISTS `to` or `to`.partial holds something   ERR_MISSING no store, or
+ * no folder around `to`   ERR_CORRUPT restore_check's   ERR_DENIED, ERR_IO, ERR_NOSPACE */
+err store_backup_begin(struct arena *arena, str directory, str to, struct backup **out) MUST_USE;
+
+/* The path of `to`.partial, with a NUL. */
+const char *store_backup_folder(const struct backup *backup);
+
+/* Brings everything that was committed before the call, and perhaps more, and syncs it; empties the folder
+ * where it fails. ERR_CORRUPT a segment or file that rows name is gone or too short   ERR_BUSY
+ * ERR_DENIED written by a newer postrider, or not readable   ERR_IO, ERR_NOSPACE */
+err store_backup_fill(struct backup *backup, struct backup_report *out) MUST_USE;
+
+/* Gives the folder its name, durably. */
+err store_backup_end(struct backup *backup) MUST_USE;
+
+/* Instead of the end, where filling failed: takes the emptied folder away. */
+void store_backup_abandon(struct backup *backup);
 
 /* Makes the store of `directory` from the backup `from`; the caller holds its lock (store_lock). All is
  * copied, checked against the rows and synced before it takes its place. UIDNEXT and HIGHESTMODSEQ of every

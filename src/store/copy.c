@@ -43,12 +43,11 @@ static int copy_octets(file from, file to, uint64_t octets, uint64_t *copied)
 		uint64_t left = octets - done;
 		ssize_t n = by_range ? copy_file_range(from, NULL, to, NULL, left < RANGE ? left : RANGE, 0)
 		                     : copy_piece(from, to, left);
-		if (n < 0 && by_range && can_not_range(errno))
+		/* Some file systems answer 0 instead of refusing. */
+		if (by_range && ((n == 0 && done == 0) || (n < 0 && can_not_range(errno))))
 			by_range = false;
 		else if (n < 0 && errno != EINTR)
 			return errno;
-		else if (n == 0 && by_range && done == 0)
-			by_range = false; /* some file systems answer 0 instead of refusing */
 		else if (n == 0)
 			break;
 		else if (n > 0)

@@ -93,6 +93,7 @@ def test_backup_while_mail_arrives(shop, make_instance, tmp_path):
                            "seconds"}
     assert 41 + sure <= answer["messages"] <= 41 + after + 1
     assert answer["files"] == 1 and answer["segments"] >= 1
+    assert answer["linked"] >= 1, "what never changes again is linked"
     live = mailbox(shop)
     shop.stop()
 

@@ -57,7 +57,8 @@ def test_a_right_server_passes(toy):
     ("early", "was acknowledged and is missing"),
     ("apart", "but not in"),
     ("part", "done by part"),
-    ("slack", "outlived its parent"),
+    # Killed before its child is known, it is found out by the next start, whose port the child still holds.
+    ("slack", "outlived its parent|serve ended with"),
 ])
 def test_a_lying_server_is_caught(toy, lie, words):
     one = toy(lie)

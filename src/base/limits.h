@@ -75,7 +75,7 @@
 #define LIMIT_BATCH_ROWS 1000u       /* rows that one divisible operation gives to a batch */
 #define LIMIT_TARGETS 1000u          /* mailbox rows of one deliver: never split, so bounded by a batch */
 #define LIMIT_WAL_RESTART (64u * LIMIT_MB) /* octets: the committer pauses for one RESTART checkpoint */
-#define LIMIT_WAL_PAUSE (104u * LIMIT_MB)   /* octets: batches wait for the checkpoint that is under way */
+#define LIMIT_WAL_PAUSE (104u * LIMIT_MB)  /* octets: batches wait for the checkpoint that is under way */
 #define LIMIT_WAL_STOP (512u * LIMIT_MB)   /* octets: acceptance answers 451 until a reader lets go */
 #define LIMIT_READ_ROWS 1000u              /* rows of one read transaction */
 #define LIMIT_VERIFY_PROBLEMS 1000u        /* listed; the others are counted */

@@ -1,6 +1,9 @@
 /* Opening, recovering, and opening again after a failure. */
+#include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "store/committer_internal.h"
@@ -174,10 +177,30 @@ static err restart_wal(struct committer *c)
 	return code == SQLITE_OK ? OK : db_error(&c->db, code);
 }
 
+/* Records without a database: it was lost, since it is durable before the first record is written. A new one
+ * would know none of the segments and have them removed. */
+static err refuse_lost_database(struct arena *arena, const struct committer *c)
+{
+	char path[LIMIT_PATH_NAME];
+	uint64_t *numbers = NULL;
+	size_t count = 0;
+
+	snprintf(path, sizeof path, STR_FMT "/postrider.db", STR_ARG(c->store->directory));
+	if (access(path, F_OK) == 0 || errno != ENOENT)
+		return OK;
+	TRY(segments_list(c->store->segments, arena, &numbers, &count));
+	return count == 0
+	               ? OK
+	               : err_new(arena, ERR_CORRUPT,
+	                         "%s is missing, but there is mail; postrider verify --repair makes it anew",
+	                         path);
+}
+
 err committer_open(struct arena *arena, struct committer *c)
 {
 	uint64_t highest = 0;
 
+	TRY(refuse_lost_database(arena, c));
 	TRY(database_open(arena, c->store->directory, true, &c->db));
 	c->database_open = true;
 	TRY(restart_wal(c));

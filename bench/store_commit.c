@@ -1,5 +1,6 @@
 /* What the committer costs: deliveries submitted in-process, WIDTH at a time, into ACCOUNTS mailboxes; prints
- * messages a second and CPU of each thread a message. Usage: store-commit DIR [messages] [width] [accounts] [size] */
+ * messages a second and CPU of each thread a message. Usage: store-commit DIR [messages] [width] [accounts]
+ * [size] */
 #include <dirent.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -66,7 +67,8 @@ static void make_accounts(size_t accounts)
 	for (size_t i = 0; i < accounts; i++) {
 		char name[64];
 		snprintf(name, sizeof name, "user%zu@bench.example", i);
-		op.directory = (struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD, .name = str_of(name) };
+		op.directory =
+			(struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD, .name = str_of(name) };
 		store_commit_wait(store, &commit);
 	}
 }
@@ -108,8 +110,8 @@ static void print_threads(size_t messages)
 		FILE *f = fopen(path, "r");
 		if (!f)
 			continue;
-		if (fscanf(f, "%*d (%63[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", comm, &user,
-		           &system) == 3)
+		if (fscanf(f, "%*d (%63[^)]) %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", comm,
+		           &user, &system) == 3)
 			printf("  %-14s %6.1f us user %6.1f us system a message\n", comm,
 			       (double)user / (double)hz * 1e6 / (double)messages,
 			       (double)system / (double)hz * 1e6 / (double)messages);

@@ -114,7 +114,7 @@ const struct command backup_command = {
 		"called DIR.partial. What never changes again is linked, not copied, where DIR is on the\n"
 		"same file system; so copy DIR to another machine afterwards. Refuses (73) where DIR holds\n"
 		"something. The configuration, certificates and keys are not in it. Run it as root or as "
-	        "the\n"
+		"the\n"
 		"server's user, to whom DIR will belong.\n",
 	.run = run,
 };

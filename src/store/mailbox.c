@@ -117,11 +117,13 @@ struct place {
 	uint64_t segment, offset, content_at, size, flags;
 };
 
-static err find_message(struct database *db, uint64_t account_id, uint64_t mailbox_id, uint32_t uid,
-                        struct place *p)
+static err find_message(struct store *store, struct database *db, uint64_t account_id, uint64_t mailbox_id,
+                        uint32_t uid, struct place *p)
 {
 	enum query q = Q_MESSAGE_PLACE;
+	struct mailbox_row row = { .uid = uid };
 	bool found = false;
+	size_t count = 1;
 	err e = db_start(db, q, DB_INT(account_id), DB_INT(mailbox_id), DB_INT(uid));
 
 	if (e.code == ERR_OK)
@@ -133,7 +135,9 @@ static err find_message(struct database *db, uint64_t account_id, uint64_t mailb
 	}
 	db_end(db, q);
 	TRY(e);
-	return found ? OK : (err){ ERR_MISSING, 0, "the message was deleted meanwhile" };
+	if (found && atomic_load(&store->pending_count))
+		TRY(pass_over_expunged(db, account_id, mailbox_id, &row, &count));
+	return found && count ? OK : (err){ ERR_MISSING, 0, "the message was deleted meanwhile" };
 }
 
 static err find_content(struct database *db, struct place *p)
@@ -164,7 +168,7 @@ static err find_place(struct store *store, uint64_t account_id, uint64_t mailbox
 	TRY(readers_take(store->readers, &db));
 	err e = db_begin_read(db);
 	if (e.code == ERR_OK)
-		e = find_message(db, account_id, mailbox_id, uid, p);
+		e = find_message(store, db, account_id, mailbox_id, uid, p);
 	if (e.code == ERR_OK)
 		e = find_content(db, p);
 	db_end_read(db);

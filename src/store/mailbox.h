@@ -35,7 +35,9 @@ struct mailbox_row {
 	int64_t received_ms;
 };
 
-/* ERR_MISSING: no such mailbox. */
+/* ERR_MISSING: no such mailbox. Of more than LIMIT_BATCH_ROWS messages expunged at once, `messages` and
+ * `octets` count those whose rows are still going, for the moment that takes; rows and messages are gone at
+ * once. */
 err mailbox_get_status(struct store *store, uint64_t account_id, uint64_t mailbox_id,
                        struct mailbox_status *out) MUST_USE;
 

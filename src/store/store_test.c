@@ -1,3 +1,4 @@
+/* What is this engine's own: compaction by segments. The rest of the store is held against tests/store. */
 #include "store/store.h"
 
 #include <setjmp.h>
@@ -10,7 +11,6 @@
 
 #include "base/file.h"
 #include "store/commit.h"
-#include "store/directory.h"
 #include "store/draft.h"
 #include "store/mailbox.h"
 
@@ -134,36 +134,6 @@ static str octets(size_t size)
 	return (str){ p, size };
 }
 
-static void test_deliver_and_reopen(void **state)
-{
-	static const size_t sizes[] = { 1, 100, 8000, 8161, 40000, 262143, 262144, 262145, 400000, 3000000 };
-	uint64_t ann, bob;
-	uint32_t uid;
-
-	(void)state;
-	assert_int_equal(
-		change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") },
-	               NULL)
-			.code,
-		ERR_OK);
-	ann = make_account("ann@d.example");
-	bob = make_account("bob@d.example");
-	assert_true(ann != bob);
-	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-		assert_int_equal(deliver(ann, STR("P: 1\r\n"), octets(sizes[i]), &uid).code, ERR_OK);
-		assert_int_equal(uid, i + 1);
-		check_message(ann, uid, STR("P: 1\r\n"), octets(sizes[i]));
-	}
-	close_store();
-	open_store();
-	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-		check_message(ann, (uint32_t)i + 1, STR("P: 1\r\n"), octets(sizes[i]));
-	struct mailbox_status s;
-	assert_int_equal(mailbox_get_status(store, ann, MAILBOX_INBOX, &s).code, ERR_OK);
-	assert_int_equal(s.messages, sizeof sizes / sizeof sizes[0]);
-	assert_int_equal(s.uidnext, s.messages + 1);
-}
-
 static size_t count_rows(uint64_t account)
 {
 	static struct mailbox_row rows[LIMIT_READ_ROWS];
@@ -180,43 +150,6 @@ static size_t count_rows(uint64_t account)
 			after = rows[n - 1].uid;
 	} while (n);
 	return total;
-}
-
-static void test_expunge(void **state)
-{
-	enum { COUNT = 2600 };
-	static uint32_t uids[COUNT];
-	uint64_t ann;
-	uint32_t uid;
-
-	(void)state;
-	assert_int_equal(
-		change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") },
-	               NULL)
-			.code,
-		ERR_OK);
-	ann = make_account("ann@d.example");
-	for (size_t i = 0; i < COUNT; i++) {
-		assert_int_equal(deliver(ann, STR("P: 1\r\n"), STR("x\r\n"), &uid).code, ERR_OK);
-		uids[i] = uid;
-	}
-	assert_int_equal(count_rows(ann), COUNT);
-	struct commit_op op = { .kind = COMMIT_EXPUNGE,
-		                .expunge = { .account_id = ann,
-		                             .mailbox_id = MAILBOX_INBOX,
-		                             .uids = uids + 50,
-		                             .uid_count = COUNT - 100 } };
-	struct commit commit = { .ops = &op, .op_count = 1 };
-	store_commit_wait(store, &commit);
-	assert_int_equal(op.result.code, ERR_OK);
-	assert_int_equal(count_rows(ann), 100);
-	close_store();
-	open_store();
-	assert_int_equal(count_rows(ann), 100);
-	op.expunge.uids = uids;
-	op.expunge.uid_count = 60;
-	store_commit_wait(store, &commit);
-	assert_int_equal(count_rows(ann), 50);
 }
 
 static void test_compaction(void **state)
@@ -272,69 +205,10 @@ static void test_compaction(void **state)
 	assert_int_equal(count_rows(ann), COUNT / KEEP);
 }
 
-static void test_directory(void **state)
-{
-	const struct directory *d;
-	const struct account *a;
-	const struct alias *alias;
-	const struct domain *domain;
-	str target = STR("ann@d.example");
-
-	(void)state;
-	assert_int_equal(
-		change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD, .name = STR("a@d.example") },
-	               NULL)
-			.code,
-		ERR_MISSING);
-	change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") }, NULL);
-	uint64_t ann = make_account("ann@d.example");
-	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ALIAS_PUT,
-	                                                   .name = STR("info@d.example"),
-	                                                   .targets = &target,
-	                                                   .target_count = 1 },
-	                        NULL)
-	                         .code,
-	                 ERR_OK);
-	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD,
-	                                                   .name = STR("info@d.example") },
-	                        NULL)
-	                         .code,
-	                 ERR_EXISTS);
-	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_REMOVE,
-	                                                   .name = STR("ann@d.example") },
-	                        NULL)
-	                         .code,
-	                 ERR_DENIED);
-	assert_int_equal(change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_RENAME,
-	                                                   .name = STR("ann@d.example"),
-	                                                   .new_name = STR("anna@d.example") },
-	                        NULL)
-	                         .code,
-	                 ERR_OK);
-	for (int i = 0; i < 2; i++) {
-		d = directory_acquire(store);
-		assert_int_equal(directory_find_account(d, STR("ann@d.example"), &a), DIRECTORY_ABSENT);
-		assert_int_equal(directory_find_account(d, STR("anna@d.example"), &a), DIRECTORY_FOUND);
-		assert_int_equal(a->account_id, ann);
-		assert_int_equal(directory_find_alias(d, STR("info@d.example"), &alias), DIRECTORY_FOUND);
-		assert_true(str_eq(alias->targets[0], STR("anna@d.example")));
-		assert_int_equal(directory_find_domain(d, STR("d.example"), &domain), DIRECTORY_FOUND);
-		assert_int_equal(domain->accounts, 1);
-		assert_int_equal(domain->aliases, 1);
-		assert_ptr_equal(domain->first_account, a);
-		directory_release(d);
-		close_store();
-		open_store();
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_deliver_and_reopen, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_expunge, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_compaction, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_directory, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -154,6 +154,8 @@ static err check_content(struct verify *v, struct content_row *r, struct record_
 			break;
 	}
 	*h = (struct record_head){ .intent_size = UINT32_MAX }; /* no second problem about its rows */
+	if (v->bad_count < LIMIT_VERIFY_PROBLEMS)
+		v->bad[v->bad_count++] = (struct bad_place){ r->segment, r->offset };
 	if (f.kind[0] == 'f')
 		verify_add(v, f.kind, false, f.what, "files/%" PRIu64 "/%" PRIu64, r->content_id / 4096,
 		           r->content_id);
@@ -231,4 +233,12 @@ struct known_content *verify_known(const struct verify *v, uint64_t content_id)
 	struct known_content key = { .content_id = content_id };
 
 	return v->known_count ? bsearch(&key, v->known, v->known_count, sizeof key, by_id) : NULL;
+}
+
+bool verify_is_bad(const struct verify *v, uint64_t segment, uint64_t offset)
+{
+	for (size_t i = 0; i < v->bad_count; i++)
+		if (v->bad[i].segment == segment && v->bad[i].offset == offset)
+			return true;
+	return false;
 }

@@ -2,6 +2,7 @@
 #ifndef STORE_VERIFY_INTERNAL_H
 #define STORE_VERIFY_INTERNAL_H
 
+#include "base/limits.h"
 #include "store/database.h"
 #include "store/segment.h"
 #include "store/verify.h"
@@ -21,6 +22,10 @@ struct verify {
 	struct verify_report *report;
 	struct known_content *known; /* ascending by id */
 	size_t known_count, known_room;
+	struct bad_place {
+		uint64_t segment, offset;
+	} bad[LIMIT_VERIFY_PROBLEMS]; /* records with a problem */
+	size_t bad_count;
 	char *octets; /* for reading records */
 	size_t octets_room;
 	uint64_t batch_number, current_segment, current_offset, next_content_id;
@@ -32,6 +37,15 @@ void verify_add(struct verify *v, const char *kind, bool repairable, const char 
 
 /* Each row of content against its record and file; fills v->known. */
 err verify_contents(struct verify *v) MUST_USE;
+
+/* Each segment from record to record; after the contents, whose problems are not listed twice. */
+err verify_segments(struct verify *v) MUST_USE;
+
+/* Reads the batch row into v. */
+err verify_read_batch(struct verify *v) MUST_USE;
+
+/* Was a problem listed about the record there? */
+bool verify_is_bad(const struct verify *v, uint64_t segment, uint64_t offset);
 
 /* NULL: not known. */
 struct known_content *verify_known(const struct verify *v, uint64_t content_id);

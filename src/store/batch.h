@@ -90,7 +90,6 @@ enum pending_kind { PENDING_EXPUNGE = 1, PENDING_ACCOUNT = 2 };
 err pending_load(struct database *db, struct pending_list **out) MUST_USE;
 void pending_free(struct pending_list *list);
 bool pending_any(const struct pending_list *list);
-size_t pending_count(const struct pending_list *list);
 
 /* The row that publishes it: in effect from the batch's COMMIT on. */
 err pending_add(struct batch *b, enum pending_kind kind, uint64_t account_id, uint64_t mailbox_id,

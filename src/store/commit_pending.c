@@ -104,15 +104,6 @@ void pending_free(struct pending_list *list)
 
 bool pending_any(const struct pending_list *list) { return list->first != NULL; }
 
-size_t pending_count(const struct pending_list *list)
-{
-	size_t n = 0;
-
-	for (const struct pending *p = list->first; p; p = p->next)
-		n++;
-	return n;
-}
-
 err pending_add(struct batch *b, enum pending_kind kind, uint64_t account_id, uint64_t mailbox_id, str data)
 {
 	struct pending_list *list = b->pending;
@@ -120,8 +111,6 @@ err pending_add(struct batch *b, enum pending_kind kind, uint64_t account_id, ui
 
 	if (!p)
 		return ERR_NO_MEMORY;
-	/* Counted before COMMIT: a reader whose transaction sees the row also sees that there is one. */
-	atomic_fetch_add(&b->store->pending_count, 1);
 	p->next = list->added;
 	list->added = p;
 	list->next_id++;
@@ -192,7 +181,6 @@ void pending_settle(struct batch *b, bool ok)
 		if (list->finished) {
 			list->first = first->next;
 			free(first);
-			atomic_fetch_sub(&b->store->pending_count, 1);
 		}
 	}
 	list->done = 0;
@@ -204,11 +192,9 @@ void pending_settle(struct batch *b, bool ok)
 			last = &(*last)->next;
 		struct pending *p = *last;
 		*last = NULL;
-		if (ok) {
+		if (ok)
 			append(list, p);
-		} else {
+		else
 			free(p);
-			atomic_fetch_sub(&b->store->pending_count, 1);
-		}
 	}
 }

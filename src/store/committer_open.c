@@ -216,8 +216,6 @@ err committer_open(struct arena *arena, struct committer *c)
 	pending_free(c->pending);
 	c->pending = NULL;
 	TRY(pending_load(&c->db, &c->pending));
-	uint64_t pending = pending_count(c->pending);
-	atomic_store(&c->store->pending_count, pending);
 	return load_directory(c);
 }
 

@@ -68,6 +68,7 @@ static size_t without(struct mailbox_row *rows, size_t count, str uids)
 	return kept;
 }
 
+/* In the transaction that read the rows: a counter outside it may already speak of a later state. */
 static err pass_over_expunged(struct database *db, uint64_t account_id, uint64_t mailbox_id,
                               struct mailbox_row *rows, size_t *count)
 {
@@ -98,7 +99,7 @@ err mailbox_read_rows(struct store *store, uint64_t account_id, uint64_t mailbox
 		if (n)
 			after_uid = rows[n - 1].uid;
 		size_t read = n;
-		if (e.code == ERR_OK && n && atomic_load(&store->pending_count))
+		if (e.code == ERR_OK && n)
 			e = pass_over_expunged(db, account_id, mailbox_id, rows, &n);
 		db_end_read(db);
 		if (read == 0)
@@ -117,8 +118,8 @@ struct place {
 	uint64_t segment, offset, content_at, size, flags;
 };
 
-static err find_message(struct store *store, struct database *db, uint64_t account_id, uint64_t mailbox_id,
-                        uint32_t uid, struct place *p)
+static err find_message(struct database *db, uint64_t account_id, uint64_t mailbox_id, uint32_t uid,
+                        struct place *p)
 {
 	enum query q = Q_MESSAGE_PLACE;
 	struct mailbox_row row = { .uid = uid };
@@ -135,7 +136,7 @@ static err find_message(struct store *store, struct database *db, uint64_t accou
 	}
 	db_end(db, q);
 	TRY(e);
-	if (found && atomic_load(&store->pending_count))
+	if (found)
 		TRY(pass_over_expunged(db, account_id, mailbox_id, &row, &count));
 	return found && count ? OK : (err){ ERR_MISSING, 0, "the message was deleted meanwhile" };
 }
@@ -168,7 +169,7 @@ static err find_place(struct store *store, uint64_t account_id, uint64_t mailbox
 	TRY(readers_take(store->readers, &db));
 	err e = db_begin_read(db);
 	if (e.code == ERR_OK)
-		e = find_message(store, db, account_id, mailbox_id, uid, p);
+		e = find_message(db, account_id, mailbox_id, uid, p);
 	if (e.code == ERR_OK)
 		e = find_content(db, p);
 	db_end_read(db);

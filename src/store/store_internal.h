@@ -33,7 +33,6 @@ struct store {
 	_Atomic uint64_t drafts_octets; /* of all drafts in memory */
 	_Atomic uint64_t draft_number;  /* names spool files */
 	_Atomic uint64_t wal_octets;
-	_Atomic uint64_t pending_count; /* published operations whose rows are still being removed */
 	_Atomic uint64_t batches, commits, damaged;
 	_Atomic uint64_t segment_count;
 	_Atomic(const char *) why_not;       /* a literal; NULL: accepting */

@@ -43,6 +43,9 @@ def _lines():
 
 LINES = _lines()
 
+# Deleted mail is collected at once and segments are many: each round of maintenance has some to empty.
+SMALL_SEGMENTS = '[limits]\ndeleted_hours = 0\nsegment_size = "64K"\n'
+
 
 def message(seq, largest=LARGEST):
     """The message with this number: the same octets every time."""
@@ -224,16 +227,21 @@ class Load:
 
 
 class Crash:
-    """One instance under load and kills; `injected` (faults.Faults, in its environment) adds the checkpoint."""
+    """One instance under load and kills; `injected` (faults.Faults, in its environment) adds the checkpoint.
 
-    def __init__(self, instance, seed, injected=None):
+    `compacting` (with SMALL_SEGMENTS in its configuration) adds compaction."""
+
+    def __init__(self, instance, seed, injected=None, compacting=False):
         self.instance, self.rng = instance, random.Random(seed)
         self.ledger = Ledger()
         self.uids = {a: {} for a in ACCOUNTS}  # uid: seq, of messages that were compared octet for octet
         self.moments = {"load": self._under_load, "start": self._at_start, "drain": self._while_draining}
         if injected is not None:
             self.moments["checkpoint"] = self._at_checkpoint(injected)
+        if compacting:
+            self.moments["compact"] = self._at_compaction(injected)
         self.checkpoints = 0  # kills that did strike one
+        self.compactions = 0  # kills after a segment was emptied or while one was
         self.kills = {name: 0 for name in self.moments}
 
     def run(self, kills):
@@ -290,6 +298,29 @@ class Crash:
             load.join()
             injected.clear()
             self.checkpoints += injected.struck() >= wanted
+        return moment
+
+    def _at_compaction(self, injected):
+        """Around a round of maintenance, which empties one small segment after another: each sync of a segment
+        waits a little, so that there is time between the copy, the swap of the rows and the unlinking."""
+        def moment(victim):
+            if injected is not None:
+                injected.set(faults.SYNC, 0, "*.seg", delay_ms=3)
+            begin = len(self.instance.log_octets())
+            load = Load(self.instance, self.ledger, self.rng)
+            deadline = time.monotonic() + 8
+            wanted = self.rng.randrange(1, 4)
+            seen = 0
+            while seen < wanted and time.monotonic() < deadline:
+                time.sleep(.005)
+                seen = len(self.instance.events("store.compacted", begin))
+            time.sleep(self.rng.uniform(0, .02))
+            load.close()
+            self.kill(victim)
+            load.join()
+            if injected is not None:
+                injected.clear()
+            self.compactions += seen >= wanted
         return moment
 
     def kill(self, victim):

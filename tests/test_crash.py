@@ -8,18 +8,20 @@ import random
 
 import pytest
 
-from crash import ACCOUNTS, Crash, Ledger, identify, message
+from crash import ACCOUNTS, SMALL_SEGMENTS, Crash, Ledger, identify, message
 from faults import Faults
 from test_harness import TOY
 
 A, B = "ann@shop.example", "bob@shop.example"
 
 
-def kills_of(one, kills, seed, injected=None):
+def kills_of(one, kills, seed, injected=None, compacting=False):
     for account in ACCOUNTS:
         one.account_add(account)
+    if compacting:
+        one.config.write_text(one.config.read_text().replace("[limits]\n", SMALL_SEGMENTS, 1))
     one.start()
-    crash = Crash(one, seed, injected)
+    crash = Crash(one, seed, injected, compacting)
     crash.run(kills)
     print(crash.figures())
     return crash
@@ -31,10 +33,11 @@ def test_kills(make_instance, preload_dir, postrider_bin, tmp_path):
     print(f"POSTRIDER_SEED={seed}")
     with Faults(tmp_path / "faults") as injected:
         one = make_instance(env=injected.environment(preload_dir, postrider_bin))
-        crash = kills_of(one, kills, seed, injected)
+        crash = kills_of(one, kills, seed, injected, compacting=True)
     assert len(crash.ledger.kept) >= 10 * kills
     assert crash.ledger.deletions > kills
     assert crash.checkpoints > 0
+    assert crash.compactions > 0
 
 
 # -- the harness itself, against toys --------------------------------------------------------------------

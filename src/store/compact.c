@@ -63,7 +63,10 @@ static err collect(struct store *store, int64_t before_ms)
 		TRY(free_contents(store, before_ms, ids, &count));
 		if (count == 0)
 			return OK;
-		struct commit_op op = { .kind = COMMIT_COLLECT, .collect = { ids, count, before_ms } };
+		struct commit_op op = {
+			.kind = COMMIT_COLLECT,
+			.collect = { .content_ids = ids, .count = count, .freed_before_ms = before_ms }
+		};
 		struct commit commit = { .ops = &op, .op_count = 1 };
 		store_commit_wait(store, &commit);
 		TRY(op.result);

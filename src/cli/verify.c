@@ -164,9 +164,9 @@ const struct command verify_command = {
 		"the server's user.\n"
 		"\n"
 		"  --repair   make good what can be, without a server running: counters from the messages; "
-	        "a\n"
+		"a\n"
 		"             missing or damaged database from the segments, the old one set aside beside "
-	        "it.\n"
+		"it.\n"
 		"             Messages deleted in the last days may then come back. No message is removed.\n",
 	.run = run,
 };

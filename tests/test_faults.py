@@ -106,6 +106,27 @@ def test_a_failing_call_is_a_4xx_and_passes(injected, size, calls, error, glob):
     mail.check()
 
 
+@pytest.mark.parametrize("size, error, glob, said", [
+    (2000, errno.EIO, "*-wal", b"451 4.3.2 The mail store is being reopened"),
+    (2000, errno.EROFS, "*.seg", b"451 4.3.2 The mail store is being reopened"),
+    (600000, errno.EROFS, "*/spool/*", b"451 4.3.0 The server failed here"),
+])
+def test_a_disk_failure_is_told_as_one(injected, size, error, glob, said):
+    one, f = injected
+    mail = Mail(one)
+    assert mail.deliver(size) == 250
+    f.set(faults.WRITE, error, glob)
+    for _ in range(3):
+        seq = mail.ledger.try_message((ANN,))
+        with pytest.raises(clients.Refused) as refused, one.smtp() as c:
+            c.deliver("load@far.example", [ANN], sized(seq, size))
+        mail.ledger.refuse(seq)
+        assert refused.value.reply.startswith(said)
+    f.clear()
+    mail.recovers(size)
+    mail.check()
+
+
 @pytest.mark.parametrize("calls", [faults.WRITE, faults.SYNC, faults.WRITE | faults.SYNC | faults.TRUNCATE])
 def test_a_checkpoint_that_fails_at_the_end_loses_nothing(injected, calls):
     one, f = injected

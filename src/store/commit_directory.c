@@ -14,6 +14,21 @@ struct directory_plan {
 	uint64_t removed_account; /* whose mail has to go; 0: none */
 };
 
+/* The texts of a row may stand in an entry of the copy that a later change of this batch lets go of. */
+static err keep_texts(struct arena *arena, struct directory_row *row)
+{
+	str *targets = arena_new(arena, str, row->target_count);
+
+	if (!targets)
+		return ERR_NO_MEMORY;
+	for (size_t i = 0; i < row->target_count; i++)
+		TRY(arena_copy(arena, row->targets[i], &targets[i]));
+	row->targets = targets;
+	TRY(arena_copy(arena, row->name, &row->name));
+	TRY(arena_copy(arena, row->display_name, &row->display_name));
+	return arena_copy(arena, row->password, &row->password);
+}
+
 static err add_row(struct batch *b, struct directory_plan *plan, const struct directory_row *row)
 {
 	if (plan->count == plan->room) {
@@ -27,7 +42,7 @@ static err add_row(struct batch *b, struct directory_plan *plan, const struct di
 		plan->room = room;
 	}
 	plan->rows[plan->count++] = *row;
-	return OK;
+	return keep_texts(&b->arena, &plan->rows[plan->count - 1]);
 }
 
 static struct directory_row row_of_account(const struct account *a)

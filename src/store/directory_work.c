@@ -283,12 +283,13 @@ static err account_put(struct directory_work *w, struct entry *e)
 {
 	if (!e)
 		return ERR_NO_MEMORY;
-	entry_share(e); /* list_put may let go of it */
-	err put = list_put(&w->list[LIST_ACCOUNT], e);
-	if (put.code == ERR_OK)
-		put = table_set(&w->by_id, id_key(&e->is.account.account_id), e);
-	entry_release(e);
-	return put;
+	/* By id first: its key stands in the entry so far, which the list may be the last to hold. */
+	err put = table_set(&w->by_id, id_key(&e->is.account.account_id), e);
+	if (put.code != ERR_OK) {
+		entry_release(e);
+		return put;
+	}
+	return list_put(&w->list[LIST_ACCOUNT], e);
 }
 
 static void account_take_out(struct directory_work *w, struct entry *e)

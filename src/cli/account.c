@@ -43,23 +43,12 @@ static int list(struct command_line *line)
 {
 	const char *domain = NULL;
 	const struct option options[] = { { "--domain", NULL, &domain } };
-	json_t *answer = NULL;
 
 	err e = options_read(line, options, 1, 0, 0, "");
 	if (e.code != ERR_OK)
 		return command_fail(line, e);
-	int code = ask(line, "account.list", json_pack("{s:s*}", "domain", domain), &answer);
-	if (code != EXIT_FINE)
-		return code;
-	if (line->json)
-		for (size_t i = 0; i < json_array_size(answer); i++)
-			command_print_json(json_array_get(answer, i));
-	else if (json_array_size(answer) == 0)
-		puts("No accounts yet. Add one:  postrider account add ann@shop.example");
-	else
-		print_accounts(line, answer);
-	json_decref(answer);
-	return command_done(line);
+	return run_list(line, "account.list", json_pack("{s:s*}", "domain", domain), print_accounts,
+	                "No accounts yet. Add one:  postrider account add ann@shop.example");
 }
 
 /* Asks for an operation that answers with one object, and prints it or `sentence` with the address in it. */

@@ -1,8 +1,11 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/exit.h"
 
 /* "add, remove or list" */
 static const char *listed(struct command_line *line, const struct action *actions, size_t count)
@@ -31,4 +34,23 @@ int run_action(struct command_line *line, const struct action *actions, size_t c
 		}
 	return command_fail(line, command_usage(line, "there is no \"%s\"; it is one of %s", line->words[0],
 	                                        listed(line, actions, count)));
+}
+
+int run_list(struct command_line *line, const char *operation, json_t *request,
+             void (*print)(struct command_line *line, const json_t *list), const char *none)
+{
+	json_t *answer = NULL;
+	int code = ask(line, operation, request, &answer);
+
+	if (code != EXIT_FINE)
+		return code;
+	if (line->json)
+		for (size_t i = 0; i < json_array_size(answer); i++)
+			command_print_json(json_array_get(answer, i));
+	else if (json_array_size(answer) == 0)
+		puts(none);
+	else
+		print(line, answer);
+	json_decref(answer);
+	return command_done(line);
 }

@@ -36,23 +36,11 @@ static void print_aliases(struct command_line *line, const json_t *list)
 
 static int list(struct command_line *line)
 {
-	json_t *answer = NULL;
-
 	err e = options_read(line, NULL, 0, 0, 0, "");
 	if (e.code != ERR_OK)
 		return command_fail(line, e);
-	int code = ask(line, "alias.list", json_object(), &answer);
-	if (code != EXIT_FINE)
-		return code;
-	if (line->json)
-		for (size_t i = 0; i < json_array_size(answer); i++)
-			command_print_json(json_array_get(answer, i));
-	else if (json_array_size(answer) == 0)
-		puts("No aliases yet. Add one:  postrider alias add sales@shop.example ann@shop.example");
-	else
-		print_aliases(line, answer);
-	json_decref(answer);
-	return command_done(line);
+	return run_list(line, "alias.list", json_object(), print_aliases,
+	                "No aliases yet. Add one:  postrider alias add sales@shop.example ann@shop.example");
 }
 
 /* An alias and targets in, the alias as it is now out. */

@@ -25,4 +25,9 @@ struct action {
 /* Runs the action that the line's first word names; 64 where there is none. */
 int run_action(struct command_line *line, const struct action *actions, size_t count);
 
+/* Asks `operation` for its list, taking `request`, and prints it: one object a line with --json, else by
+ * `print`, or `none` where it is empty. */
+int run_list(struct command_line *line, const char *operation, json_t *request,
+             void (*print)(struct command_line *line, const json_t *list), const char *none);
+
 #endif

@@ -24,23 +24,11 @@ static void print_domains(struct command_line *line, const json_t *list)
 
 static int list(struct command_line *line)
 {
-	json_t *answer = NULL;
-
 	err e = options_read(line, NULL, 0, 0, 0, "");
 	if (e.code != ERR_OK)
 		return command_fail(line, e);
-	int code = ask(line, "domain.list", json_object(), &answer);
-	if (code != EXIT_FINE)
-		return code;
-	if (line->json)
-		for (size_t i = 0; i < json_array_size(answer); i++)
-			command_print_json(json_array_get(answer, i));
-	else if (json_array_size(answer) == 0)
-		puts("No domains yet. Add one:  postrider domain add shop.example");
-	else
-		print_domains(line, answer);
-	json_decref(answer);
-	return command_done(line);
+	return run_list(line, "domain.list", json_object(), print_domains,
+	                "No domains yet. Add one:  postrider domain add shop.example");
 }
 
 /* The actions that take one domain and answer with one object. */

@@ -108,7 +108,7 @@ static err open_protocols(struct server *s)
 	s->services[CONFIG_SMTP] = smtp_server_service(s->smtp);
 	TRY(pop3_server_new(&pop3, &s->pop3));
 	s->services[CONFIG_POP3] = pop3_server_service(s->pop3);
-	s->control_conn_service = control_service(&s->control, s->store, s->work);
+	s->control_conn_service = control_service(&s->control, s->store, s->work, s->flight);
 	return OK;
 }
 

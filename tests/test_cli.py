@@ -315,7 +315,19 @@ def test_doctor(make_instance):
     assert states["domain"] == "warning"  # no accounts yet
     one.account_add(ANN)
     states = {c["name"]: c["state"] for c in one.json("doctor")["checks"]}
-    assert "domain" not in states and states["postmaster"] == "ok"
+    assert "domain" not in states and states["postmaster"] == "ok" and "flight" not in states
+
+
+def test_doctor_names_what_keeps_a_felling_message_from_being_found(make_instance):
+    one = make_instance()
+    one.start()
+    one.stop()
+    flight = one.dir / "data" / "flight"
+    flight.unlink(missing_ok=True)
+    flight.mkdir()
+    one.start()  # the service goes on without it
+    check = next(c for c in one.json("doctor")["checks"] if c["name"] == "flight")
+    assert check["state"] == "warning" and "flight" in check["what"] and "restart" in check["do"]
 
 
 # -- the frame of all commands ---------------------------------------------------------------------------------

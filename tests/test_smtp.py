@@ -241,7 +241,7 @@ def test_trace(instance):
             time.sleep(0.1)
 
     assert {event["event"] for event in trace(name)} == {"message.accepted"}
-    assert {event["id"] for event in trace("<7@far.example>")} == {name}
+    assert {event["queue_id"] for event in trace("<7@far.example>")} == {name}
     assert trace(paths[0]) and trace(paths[299])
     (refused,) = (e for e in trace("nobody@shop.example") if e["event"] == "recipient.rejected")
     assert refused["reply"].startswith("550 5.1.1 ")

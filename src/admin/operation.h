@@ -18,11 +18,14 @@
 #include "store/commit.h"
 #include "store/directory.h"
 
+struct flight;
+
 struct operation_call {
 	/* given; borrowed until the call ends */
 	struct arena *arena;
 	struct store *store;
-	const json_t *arguments; /* an object */
+	const json_t *arguments;     /* an object */
+	const struct flight *flight; /* NULL where no server runs; set after operation_call_init */
 	/* kept by operation_prepare and operation_finish */
 	const struct directory *directory;
 	struct directory_change *change; /* what to commit, in `arena`; NULL: nothing */

@@ -21,6 +21,12 @@ void check_store(struct doctor *d)
 		check_add(d, "wal", wal > LIMIT_WAL_STOP ? CHECK_ERROR : CHECK_WARNING,
 		          "a long read (backup, verify) holds it; end that, or restart the server",
 		          "the log of writes has grown to %llu MB", (unsigned long long)(wal / LIMIT_MB));
+	if (*json_text(status, "flight_trouble"))
+		check_add(d, "flight", CHECK_WARNING,
+		          "see that the server may write data_dir/flight and data_dir/quarantine, then "
+		          "restart it",
+		          "a message that fells the server would not be found: %s",
+		          json_text(status, "flight_trouble"));
 	if (damaged)
 		check_add(d, "damage", CHECK_ERROR, "postrider verify names what; a backup has it whole",
 		          "%llu records were found damaged since the start", (unsigned long long)damaged);

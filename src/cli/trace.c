@@ -22,7 +22,7 @@ static bool keep(str text, void *user)
 {
 	struct finding *f = user;
 	json_t *event = json_loadb(text.ptr, text.len, 0, NULL);
-	const char *id = json_text(event, "id");
+	const char *id = json_text(event, "queue_id");
 
 	if (!event) /* a line cut by a crash */
 		return true;

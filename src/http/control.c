@@ -125,6 +125,7 @@ static void run(struct job *job)
 	if (c->failed.code != ERR_OK)
 		return;
 	operation_call_init(&c->call, http_arena(c->exchange), c->control->store, c->arguments);
+	c->call.flight = c->control->flight;
 	c->failed = operation_prepare(c->operation, &c->call);
 	/* A long list is written out here, not on the loop. */
 	if (c->failed.code == ERR_OK && c->call.answer)
@@ -193,10 +194,12 @@ static bool admit(const struct conn *conn, void *user)
 	return conn_peer_uid(conn, &uid) && (uid == 0 || uid == geteuid());
 }
 
-struct conn_service control_service(struct control *control, struct store *store, struct work *work)
+struct conn_service control_service(struct control *control, struct store *store, struct work *work,
+                                    const struct flight *flight)
 {
 	control->store = store;
 	control->work = work;
+	control->flight = flight;
 	control->http =
 		(struct http_service){ .name = "control", .admit = admit, .handle = handle, .user = control };
 	return http_conn_service(&control->http);

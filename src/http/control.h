@@ -10,15 +10,18 @@
 #include "http/server.h"
 #include "net/work.h"
 
+struct flight;
 struct store;
 
 struct control {
 	struct http_service http; /* private */
 	struct store *store;
 	struct work *work;
+	const struct flight *flight;
 };
 
 /* Fills *control, which is borrowed for the life of the listener, and returns the service for it. */
-struct conn_service control_service(struct control *control, struct store *store, struct work *work);
+struct conn_service control_service(struct control *control, struct store *store, struct work *work,
+                                    const struct flight *flight);
 
 #endif

@@ -88,7 +88,7 @@ err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 		fill_lists(tx, &at, &paths, &accounts);
 		buf_init_fixed(&line, line_room, sizeof line_room);
 		log_format(&line, clock_now(), EV_MESSAGE_ACCEPTED,
-		           (const struct log_field[]){ LOG_STR("id", tx->id),
+		           (const struct log_field[]){ LOG_STR("queue_id", tx->id),
 		                                       LOG_STR("remote_ip", peer),
 		                                       LOG_STR("helo", smtp_hello(s)),
 		                                       LOG_STR("reverse_path", tx->reverse_path),
@@ -134,7 +134,7 @@ void smtp_report_message_rejected(struct smtp_session *s, const struct smtp_tx *
 		buf_init_fixed(&accounts, accounts_room, sizeof accounts_room);
 		fill_lists(tx, &at, &paths, &accounts);
 		tell(s, EV_MESSAGE_REJECTED,
-		     (const struct log_field[]){ LOG_STR("id", tx->id),
+		     (const struct log_field[]){ LOG_STR("queue_id", tx->id),
 		                                 LOG_STR("remote_ip", peer_text(s, peer_room)),
 		                                 LOG_STR("helo", smtp_hello(s)),
 		                                 LOG_STR("reverse_path", tx->reverse_path),
@@ -153,7 +153,7 @@ void smtp_report_recipient_rejected(struct smtp_session *s, str forward_path, en
 	buf_init_fixed(&text, reply_room, sizeof reply_room);
 	smtp_reply_add(&text, reply, STR(""));
 	tell(s, EV_RECIPIENT_REJECTED,
-	     (const struct log_field[]){ LOG_STR("id", s->tx->id),
+	     (const struct log_field[]){ LOG_STR("queue_id", s->tx->id),
 	                                 LOG_STR("remote_ip", peer_text(s, peer_room)),
 	                                 LOG_STR("helo", smtp_hello(s)),
 	                                 LOG_STR("reverse_path", s->tx->reverse_path),

@@ -362,15 +362,16 @@ static bool wait_for_work(struct committer *c, bool failed)
 	}
 }
 
-/* A checkpoint that can't keep up is waited for, for at most 2 s: where a reader holds the WAL waiting does
- * not help, and LIMIT_WAL_STOP is the end. */
+/* A checkpoint that is under way and can't keep up is waited for, for at most 2 s. Where none is (a backup
+ * holds it, or it is about to begin) waiting would not help; LIMIT_WAL_STOP is the end. */
 static void wait_for_checkpoint(struct committer *c)
 {
 	int waits = 0;
 
 	pthread_mutex_lock(&c->lock);
-	while (c->hold_wanted || (waits++ < WAL_WAITS && !c->stopping && c->store->maintenance &&
-	                          atomic_load(&c->store->wal_octets) > LIMIT_WAL_PAUSE)) {
+	while (c->hold_wanted ||
+	       (waits++ < WAL_WAITS && !c->stopping && atomic_load(&c->store->checkpointing) &&
+	        atomic_load(&c->store->wal_octets) > LIMIT_WAL_PAUSE)) {
 		if (c->hold_wanted) {
 			c->held = true;
 			pthread_cond_broadcast(&c->settled);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "store/committer_internal.h"
 #include "store/directory_internal.h"
+#include "store/maintenance.h"
 
 enum { FIRST_ID = 1 };
 
@@ -157,11 +158,9 @@ static err load_directory(struct committer *c)
 
 static int wal_hook(void *user, sqlite3 *db, const char *name, int frames)
 {
-	struct store *store = user;
-
 	(void)db;
 	(void)name;
-	atomic_store(&store->wal_octets, (uint64_t)frames * 4120); /* a page and its frame header */
+	maintenance_wal_grew(user, (uint64_t)frames * 4120); /* a page and its frame header */
 	return SQLITE_OK;
 }
 

@@ -13,21 +13,12 @@
 
 /* A PASSIVE checkpoint for every CHECKPOINT_OCTETS of WAL: often enough that a RESTART has little left to
  * copy. */
-enum {
-	LOOK_MS = 20,
-	IDLE_MS = 1000,
-	CHECKPOINT_OCTETS = 8 * LIMIT_MB,
-	COMPACT_MS = 5000,
-	RESTART_BUSY_MS = 250
-};
+enum { LOOK_MS = 1000, CHECKPOINT_OCTETS = 8 * LIMIT_MB, COMPACT_MS = 5000, RESTART_BUSY_MS = 250 };
 
 struct maintenance {
 	struct store *store;
 	pthread_t thread;
-	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	bool stopping;
-	uint64_t checkpointed_octets; /* of the WAL, when it was last looked at */
+	bool stopping; /* under the store's maintenance_lock */
 	int64_t compacted_tick_ms;
 };
 
@@ -77,7 +68,12 @@ static err checkpoint_unless_held(struct store *store)
 {
 	AUTO(file) hold = FILE_NONE;
 
-	return hold_try(store->directory, HOLD_CHECKPOINTS, &hold) ? checkpoint_run(store, false) : OK;
+	if (!hold_try(store->directory, HOLD_CHECKPOINTS, &hold))
+		return OK;
+	atomic_store(&store->checkpointing, true);
+	err e = checkpoint_run(store, false);
+	atomic_store(&store->checkpointing, false);
+	return e;
 }
 
 static err compact_unless_held(struct store *store)
@@ -87,20 +83,30 @@ static err compact_unless_held(struct store *store)
 	return hold_try(store->directory, HOLD_COMPACTION, &hold) ? compact_run(store) : OK;
 }
 
-static void look(struct maintenance *m)
+/* The next one is due CHECKPOINT_OCTETS after what this one left. While it ran more may have come, or a
+ * RESTART begun the WAL anew: the shorter of both lengths is surely done. */
+static void checkpoint_if_due(struct store *store)
 {
-	uint64_t wal = atomic_load(&m->store->wal_octets);
+	uint64_t before = atomic_load(&store->wal_octets), due = atomic_load(&store->checkpoint_at_octets);
 
-	if (wal < m->checkpointed_octets) /* it began anew */
-		m->checkpointed_octets = 0;
-	if (wal >= m->checkpointed_octets + CHECKPOINT_OCTETS && !atomic_load(&m->store->why_not)) {
-		err e = checkpoint_unless_held(m->store);
+	if (before >= due) {
+		err e = checkpoint_unless_held(store);
 		if (e.code != ERR_OK)
 			log_event(EV_STORE_FAILED, LOG_STR("what", STR("a checkpoint")),
 			          LOG_Z("why", e.what));
-		m->checkpointed_octets = wal;
+	} else if (due - before <= CHECKPOINT_OCTETS) {
+		return;
 	}
-	if (clock_tick_ms() >= m->compacted_tick_ms + COMPACT_MS && !atomic_load(&m->store->why_not)) {
+	uint64_t after = atomic_load(&store->wal_octets);
+	atomic_store(&store->checkpoint_at_octets, (after < before ? after : before) + CHECKPOINT_OCTETS);
+}
+
+static void look(struct maintenance *m)
+{
+	if (atomic_load(&m->store->why_not))
+		return;
+	checkpoint_if_due(m->store);
+	if (clock_tick_ms() >= m->compacted_tick_ms + COMPACT_MS) {
 		m->compacted_tick_ms = clock_tick_ms();
 		events_expire(m->store->events);
 		err e = compact_unless_held(m->store);
@@ -109,32 +115,50 @@ static void look(struct maintenance *m)
 	}
 }
 
-/* Idle it looks rarely: a store at rest wakes nobody fifty times a second. */
-static int64_t pause_ms(const struct maintenance *m)
+static bool is_checkpoint_due(const struct store *store)
 {
-	return atomic_load(&m->store->wal_octets) > m->checkpointed_octets ? LOOK_MS : IDLE_MS;
+	return atomic_load(&store->wal_octets) >= atomic_load(&store->checkpoint_at_octets) &&
+	       !atomic_load(&store->why_not);
+}
+
+void maintenance_wal_grew(struct store *store, uint64_t octets)
+{
+	atomic_store(&store->wal_octets, octets);
+	if (octets < atomic_load(&store->checkpoint_at_octets))
+		return;
+	pthread_mutex_lock(&store->maintenance_lock);
+	pthread_cond_signal(&store->maintenance_wake);
+	pthread_mutex_unlock(&store->maintenance_lock);
+}
+
+/* Until a checkpoint is due, or a look for everything else. Under the lock. */
+static void wait_for_look(struct maintenance *m)
+{
+	struct timespec until;
+
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += LOOK_MS / 1000;
+	for (int code = 0; code == 0 && !m->stopping && !is_checkpoint_due(m->store);)
+		code = pthread_cond_timedwait(&m->store->maintenance_wake, &m->store->maintenance_lock,
+		                              &until);
 }
 
 static void *run(void *user)
 {
 	struct maintenance *m = user;
+	pthread_mutex_t *lock = &m->store->maintenance_lock;
 
 	pthread_setname_np(pthread_self(), "maintenance");
-	pthread_mutex_lock(&m->lock);
+	pthread_mutex_lock(lock);
 	while (!m->stopping) {
-		struct timespec until;
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += pause_ms(m) % 1000 * 1000000;
-		until.tv_sec += pause_ms(m) / 1000 + until.tv_nsec / 1000000000;
-		until.tv_nsec %= 1000000000;
-		pthread_cond_timedwait(&m->wake, &m->lock, &until);
+		wait_for_look(m);
 		if (m->stopping)
 			break;
-		pthread_mutex_unlock(&m->lock);
+		pthread_mutex_unlock(lock);
 		look(m);
-		pthread_mutex_lock(&m->lock);
+		pthread_mutex_lock(lock);
 	}
-	pthread_mutex_unlock(&m->lock);
+	pthread_mutex_unlock(lock);
 	return NULL;
 }
 
@@ -146,8 +170,7 @@ err maintenance_start(struct store *store, struct maintenance **out)
 		return ERR_NO_MEMORY;
 	m->store = store;
 	m->compacted_tick_ms = clock_tick_ms();
-	pthread_mutex_init(&m->lock, NULL);
-	pthread_cond_init(&m->wake, NULL);
+	atomic_store(&store->checkpoint_at_octets, CHECKPOINT_OCTETS);
 	int failed = pthread_create(&m->thread, NULL, run, m);
 	if (failed) {
 		free(m);
@@ -161,12 +184,10 @@ void maintenance_stop(struct maintenance *m)
 {
 	if (!m)
 		return;
-	pthread_mutex_lock(&m->lock);
+	pthread_mutex_lock(&m->store->maintenance_lock);
 	m->stopping = true;
-	pthread_cond_broadcast(&m->wake);
-	pthread_mutex_unlock(&m->lock);
+	pthread_cond_signal(&m->store->maintenance_wake);
+	pthread_mutex_unlock(&m->store->maintenance_lock);
 	pthread_join(m->thread, NULL);
-	pthread_mutex_destroy(&m->lock);
-	pthread_cond_destroy(&m->wake);
 	free(m);
 }

@@ -3,6 +3,7 @@
 #define STORE_MAINTENANCE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -11,6 +12,10 @@ struct store;
 
 err maintenance_start(struct store *store, struct maintenance **out) MUST_USE;
 void maintenance_stop(struct maintenance *maintenance);
+
+/* The WAL is `octets` long now: wakes the thread when a checkpoint is due. Any thread; before
+ * maintenance_start and after maintenance_stop too. */
+void maintenance_wal_grew(struct store *store, uint64_t octets);
 
 /* One checkpoint, on the calling thread: PASSIVE, and RESTART with the committer held where the WAL is over
  * LIMIT_WAL_RESTART. `truncate`: leave an empty WAL behind (at close). */

@@ -92,6 +92,9 @@ err store_open(struct arena *arena, const struct store_options *options, struct 
 	arena_init(&s->arena, NULL, PATHS);
 	pthread_mutex_init(&s->directory_lock, NULL);
 	pthread_mutex_init(&s->compact_lock, NULL);
+	pthread_mutex_init(&s->maintenance_lock, NULL);
+	pthread_cond_init(&s->maintenance_wake, NULL);
+	atomic_init(&s->checkpoint_at_octets, UINT64_MAX);
 	s->options = *options;
 	err e = arena_copy(&s->arena, options->directory, &s->directory);
 	if (e.code == ERR_OK)
@@ -122,6 +125,8 @@ void store_close(struct store *s)
 	directory_release(s->published);
 	pthread_mutex_destroy(&s->directory_lock);
 	pthread_mutex_destroy(&s->compact_lock);
+	pthread_mutex_destroy(&s->maintenance_lock);
+	pthread_cond_destroy(&s->maintenance_wake);
 	arena_reset(&s->arena);
 	free(s);
 }

@@ -33,6 +33,10 @@ struct store {
 	_Atomic uint64_t drafts_octets; /* of all drafts in memory */
 	_Atomic uint64_t draft_number;  /* names spool files */
 	_Atomic uint64_t wal_octets;
+	_Atomic bool checkpointing;            /* under way: a long WAL is about to become short */
+	_Atomic uint64_t checkpoint_at_octets; /* length of the WAL at which maintenance is woken */
+	pthread_mutex_t maintenance_lock;
+	pthread_cond_t maintenance_wake;
 	_Atomic uint64_t batches, commits, damaged;
 	_Atomic uint64_t segment_count;
 	_Atomic(const char *) why_not;       /* a literal; NULL: accepting */

@@ -1,6 +1,12 @@
 #include "store/commit.h"
 
+#include "base/clock.h"
+#include "base/cond.h"
 #include "store/committer_internal.h"
+
+/* A slice of waiting, as a part of a round's time, pays when it brings more than that part of what is queued.
+ */
+enum { GATHER_SLICE = 16, GATHER_SLICES_MOST = 8, GATHER_SLICE_MOST_NS = 2000000 };
 
 static void queue_add(struct commit_queue *q, struct commit *c)
 {
@@ -27,7 +33,40 @@ static struct commit *queue_take(struct commit_queue *q)
 
 struct commit *committer_take(struct committer *c)
 {
-	return c->urgent.first ? queue_take(&c->urgent) : queue_take(&c->ordinary);
+	struct commit *commit = c->urgent.first ? queue_take(&c->urgent) : queue_take(&c->ordinary);
+
+	c->queued -= commit != NULL;
+	return commit;
+}
+
+/* Under the lock: until all expected are there, for at most `ns`. False: something more urgent came up. */
+static bool wait_slice(struct committer *c, int64_t ns)
+{
+	int64_t until_ns = clock_tick_ns() + ns;
+
+	while (c->queued < c->wanted && !c->stopping && !c->hold_wanted)
+		if (!cond_wait_until(&c->wake, &c->lock, until_ns))
+			return true;
+	return false;
+}
+
+void committer_gather(struct committer *c)
+{
+	int64_t slice_ns = c->round_ns / GATHER_SLICE;
+	size_t before;
+
+	if (slice_ns > GATHER_SLICE_MOST_NS)
+		slice_ns = GATHER_SLICE_MOST_NS;
+	pthread_mutex_lock(&c->lock);
+	c->wanted = c->expected;
+	for (int i = 0; i < GATHER_SLICES_MOST && c->queued < c->wanted && slice_ns > 0; i++) {
+		before = c->queued;
+		/* The first slice passes while those answered are only being woken. */
+		if (!wait_slice(c, slice_ns) || (i > 0 && (c->queued - before) * GATHER_SLICE < 2 * before))
+			break;
+	}
+	c->wanted = 0;
+	pthread_mutex_unlock(&c->lock);
 }
 
 void store_commit(struct store *store, struct commit *commit)
@@ -37,9 +76,9 @@ void store_commit(struct store *store, struct commit *commit)
 	for (size_t i = 0; i < commit->op_count; i++)
 		commit->ops[i].result = OK;
 	pthread_mutex_lock(&c->lock);
-	bool was_empty = !c->urgent.first && !c->ordinary.first;
 	queue_add(commit->urgent ? &c->urgent : &c->ordinary, commit);
-	if (was_empty)
+	c->queued++;
+	if (c->wanted ? c->queued == c->wanted : c->queued == 1)
 		pthread_cond_signal(&c->wake);
 	pthread_mutex_unlock(&c->lock);
 }

@@ -2,9 +2,9 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "store/committer_internal.h"
 #include "store/directory_internal.h"
@@ -30,6 +30,7 @@ static const struct op_steps *const steps[] = {
 struct round {
 	struct batch batch;
 	struct commit *commits, *last;
+	size_t commit_count;
 	struct planned *planned;
 	size_t count, room;
 	bool wrote; /* records: there is something to sync */
@@ -80,6 +81,7 @@ static void reserve_all(struct committer *c, struct round *r)
 		else
 			r->commits = commit;
 		r->last = commit;
+		r->commit_count++;
 		ops += commit->op_count;
 		reserve_commit(r, commit);
 	}
@@ -271,8 +273,10 @@ static void run_round(struct committer *c)
 	r.batch.tail.number++;
 	arena_init(&r.batch.arena, NULL, BATCH_ARENA);
 	reserve_all(c, &r);
+	int64_t begin_ns = clock_tick_ns();
 	if (e.code == ERR_OK && (r.count || pending_any(c->pending)))
 		e = commit_round(c, &r);
+	c->round_ns = clock_tick_ns() - begin_ns;
 	for (size_t i = 0; i < r.count; i++)
 		steps[r.planned[i].op->kind]->settle(&r.batch, &r.planned[i], e.code == ERR_OK);
 	pending_settle(&r.batch, e.code == ERR_OK);
@@ -280,6 +284,9 @@ static void run_round(struct committer *c)
 		settle_ok(c, &r);
 	else
 		settle_failed(c, &r, e);
+	pthread_mutex_lock(&c->lock);
+	c->expected = r.commit_count + c->queued;
+	pthread_mutex_unlock(&c->lock);
 	committer_answer(r.commits);
 	events_flush(c->store->events);
 	arena_reset(&r.batch.arena);
@@ -323,13 +330,7 @@ static void try_to_reopen(struct committer *c)
 
 static void wait_ms(struct committer *c, int64_t ms)
 {
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_nsec += ms % 1000 * 1000000;
-	until.tv_sec += ms / 1000 + until.tv_nsec / 1000000000;
-	until.tv_nsec %= 1000000000;
-	pthread_cond_timedwait(&c->wake, &c->lock, &until);
+	(void)cond_wait_until(&c->wake, &c->lock, clock_tick_ns() + ms * 1000000);
 }
 
 /* Under the lock. False: the end. */
@@ -396,6 +397,7 @@ static void work(struct committer *c, bool queued)
 		refuse_all(c, (err){ ERR_BUSY, 0, "the write-ahead log is too long: a reader holds it" });
 	} else if (queued || pending_any(c->pending)) {
 		wait_for_checkpoint(c);
+		committer_gather(c);
 		run_round(c);
 	} else {
 		events_flush(c->store->events);
@@ -428,7 +430,7 @@ err committer_start(struct arena *arena, struct store *store, struct committer *
 		return ERR_NO_MEMORY;
 	c->store = store;
 	pthread_mutex_init(&c->lock, NULL);
-	pthread_cond_init(&c->wake, NULL);
+	cond_init(&c->wake);
 	pthread_cond_init(&c->settled, NULL);
 	atomic_init(&c->next_segment, 1);
 	store->committer = c;

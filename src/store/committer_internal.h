@@ -17,6 +17,8 @@ struct committer {
 	pthread_cond_t wake;    /* something for the committer to do */
 	pthread_cond_t settled; /* it paused */
 	struct commit_queue urgent, ordinary;
+	size_t queued; /* in both */
+	size_t wanted; /* so many are waited for: their submitter wakes the committer; 0: the first does */
 	bool stopping, poked;
 	bool hold_wanted, held;
 	_Atomic uint64_t next_segment; /* the next number to give */
@@ -32,6 +34,8 @@ struct committer {
 	struct segment *segment;
 	struct batch_tail tail; /* as committed */
 	int64_t retry_tick_ms;  /* after a failure: when to try again */
+	size_t expected;        /* commits under way at the end of the last round: answered or queued then */
+	int64_t round_ns;       /* what its writing and syncing took */
 };
 
 /* Ends what start began; the thread is not running. */
@@ -41,6 +45,11 @@ void committer_free(struct committer *c);
 
 /* Under the lock. The next commit, urgent ones first; NULL: none. */
 struct commit *committer_take(struct committer *c);
+
+/* Waits for those that the last round answered, as long as that pays: a batch begun with the first of them
+ * makes all others wait for its syncs before their own, so that two halves of the senders take turns. With
+ * one sender nothing is waited for. */
+void committer_gather(struct committer *c);
 
 /* Answers a list of commits (linked by next): one wake-up a loop. */
 void committer_answer(struct commit *first);

@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "store/committer.h"
 #include "store/hold.h"
@@ -134,13 +134,11 @@ void maintenance_wal_grew(struct store *store, uint64_t octets)
 /* Until a checkpoint is due, or a look for everything else. Under the lock. */
 static void wait_for_look(struct maintenance *m)
 {
-	struct timespec until;
+	int64_t until_ns = clock_tick_ns() + LOOK_MS * 1000000ll;
 
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += LOOK_MS / 1000;
-	for (int code = 0; code == 0 && !m->stopping && !is_checkpoint_due(m->store);)
-		code = pthread_cond_timedwait(&m->store->maintenance_wake, &m->store->maintenance_lock,
-		                              &until);
+	while (!m->stopping && !is_checkpoint_due(m->store) &&
+	       cond_wait_until(&m->store->maintenance_wake, &m->store->maintenance_lock, until_ns))
+		;
 }
 
 static void *run(void *user)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/cond.h"
 #include "base/log.h"
 #include "store/backup.h"
 #include "store/committer.h"
@@ -93,7 +94,7 @@ err store_open(struct arena *arena, const struct store_options *options, struct 
 	pthread_mutex_init(&s->directory_lock, NULL);
 	pthread_mutex_init(&s->compact_lock, NULL);
 	pthread_mutex_init(&s->maintenance_lock, NULL);
-	pthread_cond_init(&s->maintenance_wake, NULL);
+	cond_init(&s->maintenance_wake);
 	atomic_init(&s->checkpoint_at_octets, UINT64_MAX);
 	s->options = *options;
 	err e = arena_copy(&s->arena, options->directory, &s->directory);

@@ -1,5 +1,6 @@
 """`postrider verify`: a sound store is called sound, whatever is damaged is named, and --repair makes good."""
 
+import contextlib
 import json
 import sqlite3
 import subprocess
@@ -259,3 +260,15 @@ def test_while_mail_arrives_and_goes(shop):
             p.quit()
             verdict = json.loads(background.communicate(timeout=60)[0])
             assert verdict["ok"], (turn, verdict)
+
+
+def test_an_app_of_nobody(shop):
+    with contextlib.closing(sqlite3.connect(data(shop) / "postrider.db")) as db:
+        db.execute("insert into app values (77, 'bookings', 'v', x'', 0, 0, 1, 0, '', 0, '')")
+        db.commit()
+    [problem] = found(shop, "app")
+    assert problem["repairable"] and problem["where"] == "account 77, app bookings"
+    shop.stop()
+    verdict = shop.json("verify", "--repair")
+    assert verdict["ok"] and verdict["repaired"]["counts"]
+    shop.verify()

@@ -63,6 +63,7 @@
 #define LIMIT_OUTPUT_TURN LIMIT_MB            /* octets a connection may send before the others' turn */
 #define LIMIT_ACCEPT_TURN 64u                 /* connections accepted before those there have their turn */
 #define LIMIT_ACCEPT_PAUSE_MS 100u            /* without descriptors: pause before accepting again */
+#define LIMIT_DIAL_LINE 8192u                 /* octets of one line that a command reads from a server */
 #define LIMIT_CLOSE_MS 30000u                 /* for a peer to take what is queued when we close */
 #define LIMIT_LINGER_MS 2000u                 /* for a peer to stop sending after that */
 
@@ -86,6 +87,10 @@
 #define LIMIT_SUSPENDED_DAYS 5u   /* mail to a suspended account waits at its senders, then it is refused */
 #define LIMIT_PASSWORD 1024u      /* octets */
 #define LIMIT_DISPLAY_NAME 256u   /* octets of a person's name */
+#define LIMIT_APP_NAME 32u        /* octets of an app's name */
+#define LIMIT_APPS 100u           /* of one account */
+#define LIMIT_APP_FROMS 100u      /* addresses one app may send from */
+#define LIMIT_APP_RATE 1000000u   /* recipients in the period of an app's limit */
 
 /* what is changed before the commit */
 #define LIMIT_AMEND_FIELD 1024u /* octets of a field that are held back until its fate is settled */

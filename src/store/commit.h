@@ -22,7 +22,7 @@ struct draft;
 enum commit_kind {
 	COMMIT_DELIVER,   /* a message into mailboxes */
 	COMMIT_EXPUNGE,   /* messages out of one mailbox, all at once */
-	COMMIT_DIRECTORY, /* one domain, account or alias put, changed or removed */
+	COMMIT_DIRECTORY, /* one domain, account, alias or app put, changed or removed */
 	COMMIT_MOVE,      /* compaction: records have a new place */
 	COMMIT_COLLECT,   /* contents that nothing names any more */
 };
@@ -63,18 +63,26 @@ struct expunge {
 
 enum directory_change_kind {
 	DIRECTORY_DOMAIN_ADD,    /* name; ERR_EXISTS */
-	DIRECTORY_DOMAIN_REMOVE, /* name; ERR_MISSING; ERR_DENIED while accounts or aliases are in it */
-	DIRECTORY_ACCOUNT_ADD, /* name, display_name, password, quota; ERR_MISSING no such domain; ERR_EXISTS
-	                          also where an alias has that address */
-	DIRECTORY_ACCOUNT_REMOVE, /* name: with all its mail; ERR_MISSING; ERR_DENIED while an alias names it
-	                           */
-	DIRECTORY_ACCOUNT_RENAME, /* name, new_name: aliases that name it follow; ERR_MISSING, ERR_EXISTS */
-	DIRECTORY_ACCOUNT_PASSWORD,
-	DIRECTORY_ACCOUNT_STATE, /* suspended */
+	DIRECTORY_DOMAIN_REMOVE, /* name; ERR_MISSING; ERR_DENIED while accounts or aliases are in it, or apps
+	                            send from it */
+	DIRECTORY_ACCOUNT_ADD,   /* name, display_name, password, quota; ERR_MISSING no such domain;
+	                            ERR_EXISTS also where an alias has that address */
+	DIRECTORY_ACCOUNT_REMOVE, /* name: with all its mail and apps; ERR_MISSING; ERR_DENIED while an alias
+	                             names it */
+	DIRECTORY_ACCOUNT_RENAME, /* name, new_name: aliases that name it follow, and its apps send from the
+	                             new one where they did from the old; ERR_MISSING, ERR_EXISTS */
+	DIRECTORY_ACCOUNT_NAME,   /* display_name */
+	DIRECTORY_ACCOUNT_PASSWORD, /* password */
+	DIRECTORY_ACCOUNT_STATE,    /* suspended */
 	DIRECTORY_ACCOUNT_QUOTA,
 	DIRECTORY_ALIAS_PUT,    /* name (address or @domain), targets: replaces; ERR_MISSING, ERR_EXISTS an
 	                           account */
 	DIRECTORY_ALIAS_REMOVE, /* name; ERR_MISSING */
+	DIRECTORY_APP_ADD,      /* name: its account, app_name, password, targets: from addresses, limit_*;
+	                           ERR_MISSING no such account; ERR_EXISTS; ERR_LIMIT over LIMIT_APPS,
+	                           LIMIT_APP_FROMS, LIMIT_APP_NAME; ERR_SYNTAX no app_name or no address */
+	DIRECTORY_APP_PASSWORD, /* name, app_name, password; ERR_MISSING */
+	DIRECTORY_APP_REMOVE,   /* name, app_name; ERR_MISSING */
 };
 
 struct directory_change {
@@ -82,12 +90,15 @@ struct directory_change {
 	str name;     /* normalised (deliver/address.h): a domain, an address, or @domain */
 	str new_name; /* of a rename */
 	str display_name;
-	str password;          /* PHC string (auth/password.h) */
+	str password; /* the text that knows it: of an account auth/password.h, of an app auth/secret.h */
 	uint64_t quota_octets; /* 0: none */
 	bool suspended;
-	const str *targets; /* normalised addresses */
+	const str *targets; /* normalised addresses; those of an app also @domain */
 	size_t target_count;
-	uint64_t account_id; /* answer, of an account's changes */
+	str app_name;         /* [a-z0-9-], unique in its account */
+	uint32_t limit_count; /* recipients in limit_period_s; 0: no limit */
+	uint32_t limit_period_s;
+	uint64_t account_id; /* answer, of an account's and an app's changes */
 	str event;
 };
 

@@ -1,18 +1,10 @@
-/* Changes of domains, accounts and aliases: checked against the committer's own copy, turned into rows, and
- * the rows put into the record, the tables and the copy alike, so that these three can't differ. */
+/* Changes of domains, accounts, aliases and apps: checked against the committer's own copy, turned into rows,
+ * and the rows put into the record, the tables and the copy alike, so that these three can't differ. */
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "store/batch.h"
-#include "store/intent.h"
+#include "store/directory_plan.h"
 #include "store/mailbox.h"
-
-struct directory_plan {
-	struct directory_row *rows;
-	size_t count, room;
-	struct record_head head;
-	uint64_t removed_account; /* whose mail has to go; 0: none */
-};
 
 /* The texts of a row may stand in an entry of the copy that a later change of this batch lets go of. */
 static err keep_texts(struct arena *arena, struct directory_row *row)
@@ -29,7 +21,7 @@ static err keep_texts(struct arena *arena, struct directory_row *row)
 	return arena_copy(arena, row->password, &row->password);
 }
 
-static err add_row(struct batch *b, struct directory_plan *plan, const struct directory_row *row)
+err plan_add_row(struct batch *b, struct directory_plan *plan, const struct directory_row *row)
 {
 	if (plan->count == plan->room) {
 		size_t room = plan->room ? plan->room * 2 : 4;
@@ -86,15 +78,17 @@ static err domain_change(struct batch *b, const struct directory_change *c, stru
 	if (c->kind == DIRECTORY_DOMAIN_ADD) {
 		if (d)
 			return (err){ ERR_EXISTS, 0, "the domain is there already" };
-		return add_row(b, plan,
-		               &(struct directory_row){
-				       .kind = ROW_DOMAIN, .name = c->name, .created_ms = b->now_ms });
+		return plan_add_row(b, plan,
+		                    &(struct directory_row){
+					    .kind = ROW_DOMAIN, .name = c->name, .created_ms = b->now_ms });
 	}
 	if (!d)
 		return (err){ ERR_MISSING, 0, "there is no such domain" };
 	if (directory_work_in_domain(b->directory, c->name))
 		return (err){ ERR_DENIED, 0, "accounts or aliases are in the domain; remove them first" };
-	return add_row(b, plan, &(struct directory_row){ .kind = ROW_DOMAIN_GONE, .name = c->name });
+	if (directory_work_sends_from(b->directory, c->name))
+		return (err){ ERR_DENIED, 0, "an app sends from an address of the domain; revoke it first" };
+	return plan_add_row(b, plan, &(struct directory_row){ .kind = ROW_DOMAIN_GONE, .name = c->name });
 }
 
 /* A new address: its domain is ours and nobody has it. */
@@ -113,22 +107,22 @@ static err account_add(struct batch *b, struct directory_change *c, struct direc
 {
 	TRY(check_free(b, c->name));
 	c->account_id = b->tail.next_account_id++;
-	TRY(add_row(b, plan,
-	            &(struct directory_row){ .kind = ROW_ACCOUNT,
-	                                     .account_id = c->account_id,
-	                                     .name = c->name,
-	                                     .display_name = c->display_name,
-	                                     .password = c->password,
-	                                     .quota_octets = c->quota_octets,
-	                                     .created_ms = b->now_ms }));
+	TRY(plan_add_row(b, plan,
+	                 &(struct directory_row){ .kind = ROW_ACCOUNT,
+	                                          .account_id = c->account_id,
+	                                          .name = c->name,
+	                                          .display_name = c->display_name,
+	                                          .password = c->password,
+	                                          .quota_octets = c->quota_octets,
+	                                          .created_ms = b->now_ms }));
 	/* A UIDVALIDITY is never given twice for a mailbox; account ids never come back, so the time will do.
 	 */
-	return add_row(b, plan,
-	               &(struct directory_row){ .kind = ROW_MAILBOX,
-	                                        .account_id = c->account_id,
-	                                        .mailbox_id = MAILBOX_INBOX,
-	                                        .name = STR("INBOX"),
-	                                        .uidvalidity = (uint32_t)(b->now_ms / 1000) });
+	return plan_add_row(b, plan,
+	                    &(struct directory_row){ .kind = ROW_MAILBOX,
+	                                             .account_id = c->account_id,
+	                                             .mailbox_id = MAILBOX_INBOX,
+	                                             .name = STR("INBOX"),
+	                                             .uidvalidity = (uint32_t)(b->now_ms / 1000) });
 }
 
 /* Aliases that name the account go on naming it. */
@@ -146,12 +140,12 @@ static err rename_in_aliases(struct batch *b, str from, str to, struct directory
 			return ERR_NO_MEMORY;
 		for (size_t t = 0; t < a->target_count; t++)
 			targets[t] = str_eq(a->targets[t], from) ? to : a->targets[t];
-		TRY(add_row(b, plan,
-		            &(struct directory_row){ .kind = ROW_ALIAS,
-		                                     .name = a->address,
-		                                     .created_ms = a->created_ms,
-		                                     .targets = targets,
-		                                     .target_count = a->target_count }));
+		TRY(plan_add_row(b, plan,
+		                 &(struct directory_row){ .kind = ROW_ALIAS,
+		                                          .name = a->address,
+		                                          .created_ms = a->created_ms,
+		                                          .targets = targets,
+		                                          .target_count = a->target_count }));
 	}
 	return OK;
 }
@@ -176,6 +170,10 @@ static err account_change(struct batch *b, struct directory_change *c, struct di
 		TRY(check_free(b, c->new_name));
 		row.name = c->new_name;
 		TRY(rename_in_aliases(b, c->name, c->new_name, plan));
+		TRY(plan_app_renames(b, a, c->new_name, plan));
+		break;
+	case DIRECTORY_ACCOUNT_NAME:
+		row.display_name = c->display_name;
 		break;
 	case DIRECTORY_ACCOUNT_PASSWORD:
 		row.password = c->password;
@@ -188,7 +186,7 @@ static err account_change(struct batch *b, struct directory_change *c, struct di
 		row.quota_octets = c->quota_octets;
 		break;
 	}
-	return add_row(b, plan, &row);
+	return plan_add_row(b, plan, &row);
 }
 
 static err alias_change(struct batch *b, const struct directory_change *c, struct directory_plan *plan)
@@ -198,18 +196,19 @@ static err alias_change(struct batch *b, const struct directory_change *c, struc
 	if (c->kind == DIRECTORY_ALIAS_REMOVE) {
 		if (!a)
 			return (err){ ERR_MISSING, 0, "there is no such alias" };
-		return add_row(b, plan, &(struct directory_row){ .kind = ROW_ALIAS_GONE, .name = c->name });
+		return plan_add_row(b, plan,
+		                    &(struct directory_row){ .kind = ROW_ALIAS_GONE, .name = c->name });
 	}
 	if (c->target_count < 1 || c->target_count > LIMIT_ALIAS_TARGETS)
 		return (err){ ERR_LIMIT, 0, "an alias has 1 to 1,000 targets" };
 	if (!a)
 		TRY(check_free(b, c->name));
-	return add_row(b, plan,
-	               &(struct directory_row){ .kind = ROW_ALIAS,
-	                                        .name = c->name,
-	                                        .created_ms = a ? a->created_ms : b->now_ms,
-	                                        .targets = c->targets,
-	                                        .target_count = c->target_count });
+	return plan_add_row(b, plan,
+	                    &(struct directory_row){ .kind = ROW_ALIAS,
+	                                             .name = c->name,
+	                                             .created_ms = a ? a->created_ms : b->now_ms,
+	                                             .targets = c->targets,
+	                                             .target_count = c->target_count });
 }
 
 static err plan_rows(struct batch *b, struct directory_change *c, struct directory_plan *plan)
@@ -225,10 +224,15 @@ static err plan_rows(struct batch *b, struct directory_change *c, struct directo
 		return alias_change(b, c, plan);
 	case DIRECTORY_ACCOUNT_REMOVE:
 	case DIRECTORY_ACCOUNT_RENAME:
+	case DIRECTORY_ACCOUNT_NAME:
 	case DIRECTORY_ACCOUNT_PASSWORD:
 	case DIRECTORY_ACCOUNT_STATE:
 	case DIRECTORY_ACCOUNT_QUOTA:
 		return account_change(b, c, plan);
+	case DIRECTORY_APP_ADD:
+	case DIRECTORY_APP_PASSWORD:
+	case DIRECTORY_APP_REMOVE:
+		return plan_app_change(b, c, plan);
 	}
 	return (err){ ERR_SYNTAX, 0, "unknown change" };
 }
@@ -259,16 +263,24 @@ static err directory_reserve(struct batch *b, struct planned *p)
 	return b->spoiled;
 }
 
+err list_column(struct batch *b, const str *texts, size_t count, str *out)
+{
+	struct buf list;
+
+	buf_init(&list, &b->arena, LIMIT_INTENT);
+	for (size_t i = 0; i < count; i++)
+		buf_add_counted(&list, texts[i]);
+	TRY(buf_err(&list));
+	*out = buf_str(&list);
+	return OK;
+}
+
 static err put_alias(struct batch *b, const struct directory_row *row)
 {
-	struct buf targets;
+	str targets;
 
-	buf_init(&targets, &b->arena, LIMIT_INTENT);
-	for (size_t i = 0; i < row->target_count; i++)
-		buf_add_counted(&targets, row->targets[i]);
-	TRY(buf_err(&targets));
-	return db_run(b->db, Q_ALIAS_PUT, DB_TEXT(row->name), DB_INT(row->created_ms),
-	              DB_BLOB(buf_str(&targets)));
+	TRY(list_column(b, row->targets, row->target_count, &targets));
+	return db_run(b->db, Q_ALIAS_PUT, DB_TEXT(row->name), DB_INT(row->created_ms), DB_BLOB(targets));
 }
 
 err batch_put_row(struct batch *b, const struct directory_row *row)
@@ -284,6 +296,7 @@ err batch_put_row(struct batch *b, const struct directory_row *row)
 		              DB_INT(row->suspended), DB_INT(row->suspended_ms), DB_INT(row->created_ms));
 	case ROW_ACCOUNT_GONE:
 		TRY(db_run(b->db, Q_ACCOUNT_MAILBOXES_REMOVE, DB_INT(row->account_id)));
+		TRY(db_run(b->db, Q_ACCOUNT_APPS_REMOVE, DB_INT(row->account_id)));
 		return db_run(b->db, Q_ACCOUNT_REMOVE, DB_INT(row->account_id));
 	case ROW_ALIAS:
 		return put_alias(b, row);
@@ -292,6 +305,9 @@ err batch_put_row(struct batch *b, const struct directory_row *row)
 	case ROW_MAILBOX:
 		return db_run(b->db, Q_MAILBOX_PUT, DB_INT(row->account_id), DB_INT(row->mailbox_id),
 		              DB_TEXT(row->name), DB_INT(row->uidvalidity));
+	case ROW_APP:
+	case ROW_APP_GONE:
+		return put_app_row(b, row);
 	}
 	return (err){ ERR_CORRUPT, 0, "unknown kind of directory row" };
 }

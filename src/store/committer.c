@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/cond.h"
 #include "base/log.h"
+#include "store/app_internal.h"
 #include "store/committer_internal.h"
 #include "store/directory_internal.h"
 
@@ -130,6 +131,46 @@ static err write_records(struct committer *c, struct round *r)
 	return OK;
 }
 
+/* New logins of apps, with what is committed anyway. */
+static err write_app_uses(struct committer *c)
+{
+	int64_t now = clock_tick_ms();
+	size_t count;
+
+	if (now < c->app_uses_tick_ms || !atomic_exchange(&c->store->app_uses_new, false))
+		return OK;
+	const struct app *const *apps = directory_work_apps(c->directory, &count);
+	c->app_uses_written = true;
+	c->app_uses_tick_ms = now + APP_USE_WRITE_MS;
+	return app_uses_write(&c->db, apps, count);
+}
+
+static void settle_app_uses(struct committer *c, bool ok)
+{
+	size_t count;
+	const struct app *const *apps = directory_work_apps(c->directory, &count);
+
+	if (c->app_uses_written && ok)
+		app_uses_written(apps, count);
+	else if (c->app_uses_written)
+		atomic_store(&c->store->app_uses_new, true);
+	c->app_uses_written = false;
+}
+
+/* At the end nothing is committed any more that they could go along with. */
+static void write_last_app_uses(struct committer *c)
+{
+	c->app_uses_tick_ms = 0;
+	if (!c->database_open || !atomic_load(&c->store->app_uses_new) || db_begin(&c->db).code != ERR_OK)
+		return;
+	err e = write_app_uses(c);
+	if (e.code == ERR_OK)
+		e = db_commit(&c->db);
+	if (e.code != ERR_OK)
+		db_rollback(&c->db);
+	settle_app_uses(c, e.code == ERR_OK);
+}
+
 static err apply_all(struct committer *c, struct round *r)
 {
 	struct batch *b = &r->batch;
@@ -139,6 +180,7 @@ static err apply_all(struct committer *c, struct round *r)
 		TRY(steps[r->planned[i].op->kind]->apply(b, &r->planned[i]));
 	TRY(pending_apply_piece(b));
 	TRY(mailbox_states_flush(c->mailboxes, &c->db));
+	TRY(write_app_uses(c));
 	if (b->live_added)
 		TRY(db_run(&c->db, Q_SEGMENT_ADD_LIVE, DB_INT(b->tail.segment), DB_INT(b->live_added)));
 	return db_run(&c->db, Q_BATCH_SET, DB_INT(c->store->options.node), DB_INT(b->tail.number),
@@ -280,6 +322,7 @@ static void run_round(struct committer *c)
 	for (size_t i = 0; i < r.count; i++)
 		steps[r.planned[i].op->kind]->settle(&r.batch, &r.planned[i], e.code == ERR_OK);
 	pending_settle(&r.batch, e.code == ERR_OK);
+	settle_app_uses(c, e.code == ERR_OK);
 	if (e.code == ERR_OK)
 		settle_ok(c, &r);
 	else
@@ -418,6 +461,7 @@ static void *committer_run(void *user)
 			break;
 		work(c, queued);
 	}
+	write_last_app_uses(c);
 	events_flush(c->store->events);
 	return NULL;
 }

@@ -36,6 +36,8 @@ struct committer {
 	int64_t retry_tick_ms;  /* after a failure: when to try again */
 	size_t expected;        /* commits under way at the end of the last round: answered or queued then */
 	int64_t round_ns;       /* what its writing and syncing took */
+	bool app_uses_written;  /* in the transaction under way */
+	int64_t app_uses_tick_ms; /* not before then again */
 };
 
 /* Ends what start began; the thread is not running. */

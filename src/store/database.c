@@ -69,16 +69,29 @@ static err user_version(struct database *db, int *out)
 	return code == SQLITE_ROW ? OK : db_error(db, code);
 }
 
-/* auto_vacuum has to be said before the first table; the rest of the settings hold for the connection. */
-static err create_schema(struct database *db)
+/* All steps that are missing, or none. */
+static err take_steps(struct database *db, int version)
 {
-	char version[64];
+	char set[64];
 
-	TRY(exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"));
-	TRY(exec(db, "BEGIN IMMEDIATE"));
-	sqlite3_snprintf(sizeof version, version, "PRAGMA user_version=%d; COMMIT", SCHEMA_VERSION);
-	TRY(exec(db, schema_sql));
-	return exec(db, version);
+	for (int v = version; v < SCHEMA_VERSION; v++)
+		TRY(exec(db, schema_steps[v]));
+	sqlite3_snprintf(sizeof set, set, "PRAGMA user_version=%d", SCHEMA_VERSION);
+	TRY(exec(db, set));
+	return exec(db, "COMMIT");
+}
+
+/* auto_vacuum has to be said before the first table; the rest of the settings hold for the connection. The
+ * step is synced like any commit: a database that says 2 has what belongs to it. */
+static err update_schema(struct database *db, int version)
+{
+	if (version == 0)
+		TRY(exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL;"));
+	TRY(exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; BEGIN IMMEDIATE"));
+	err e = take_steps(db, version);
+	if (e.code != ERR_OK)
+		(void)sqlite3_exec(db->handle, "ROLLBACK", NULL, NULL, NULL);
+	return e;
 }
 
 static err prepare_connection(struct database *db, bool writer)
@@ -93,11 +106,11 @@ static err prepare_connection(struct database *db, bool writer)
 			ERR_DENIED, (uint32_t)version,
 			"the store was written by a newer postrider; use that version or restore a backup"
 		};
-	if (version == 0) {
-		if (!writer)
-			return (err){ ERR_MISSING, 0, "there is no store yet" };
-		TRY(create_schema(db));
-	}
+	if (version == 0 && !writer)
+		return (err){ ERR_MISSING, 0, "there is no store yet" };
+	if (version < SCHEMA_VERSION && writer)
+		TRY(update_schema(db, version));
+	db->version = writer ? SCHEMA_VERSION : version;
 	return exec(db, writer ? settings_writer : settings_reader);
 }
 

@@ -22,6 +22,7 @@ enum query {
 struct database {
 	sqlite3 *handle;
 	sqlite3_stmt *prepared[QUERY_COUNT];
+	int version; /* of the schema: what is only read may be older than this program */
 };
 
 struct db_value {
@@ -34,8 +35,9 @@ struct db_value {
 #define DB_TEXT(s) ((struct db_value){ DB_KIND_TEXT, 0, (s) })
 #define DB_BLOB(s) ((struct db_value){ DB_KIND_BLOB, 0, (s) })
 
-/* Opens DIRECTORY/postrider.db; `writer` creates it, its schema and settings where they are missing.
- * ERR_DENIED: its schema is newer than this program. ERR_CORRUPT, ERR_IO, ERR_NOSPACE, ERR_MISSING. */
+/* Opens DIRECTORY/postrider.db; `writer` creates it, its schema and settings where they are missing, and
+ * brings the schema of an older program up to date (store/schema.h). ERR_DENIED: its schema is newer than
+ * this program. ERR_CORRUPT, ERR_IO, ERR_NOSPACE, ERR_MISSING. */
 err database_open(struct arena *arena, str directory, bool writer, struct database *out) MUST_USE;
 void database_close(struct database *db);
 

@@ -1,4 +1,4 @@
-/* store/directory.h: domains, accounts and aliases, as an immutable snapshot in memory.
+/* store/directory.h: domains, accounts, aliases and apps, as an immutable snapshot in memory.
  *
  * RCPT and login look here on the loop, without a lock held or a row read. A snapshot never changes; the
  * committer puts a new one in its place when a change is durable. Who acquired one keeps it until release;
@@ -46,6 +46,20 @@ struct alias {
 	int64_t created_ms;
 };
 
+/* A login of its own for a program that sends in an account's name: "ann+bookings@shop.example" is the app
+ * "bookings" of ann@shop.example. Its account may be suspended: that counts for its apps too. */
+struct app {
+	uint64_t account_id;
+	str name;         /* "bookings": [a-z0-9-] */
+	str verifier;     /* of its generated password (auth/secret.h) */
+	const str *froms; /* what it may send from: normalised addresses, or @domain for any address there */
+	size_t from_count;
+	uint32_t limit_count; /* recipients in any limit_period_s; 0: no limit */
+	uint32_t limit_period_s;
+	int64_t created_ms;
+	struct app_use *use; /* when it was last used, what it sent of late: store/app.h */
+};
+
 /* A later directory may be a bounded cache that has to ask; today's is never DIRECTORY_WAIT. */
 enum directory_answer { DIRECTORY_FOUND, DIRECTORY_ABSENT, DIRECTORY_WAIT };
 
@@ -57,9 +71,22 @@ enum directory_answer directory_find_account(const struct directory *d, str addr
                                              const struct account **out);
 enum directory_answer directory_find_alias(const struct directory *d, str address, const struct alias **out);
 
+/* The app whose login is `address`: an account's with the app's name as detail, "ann+bookings@shop.example".
+ */
+enum directory_answer directory_find_app(const struct directory *d, str address, const struct app **out);
+
+/* Whose login `address` is: an account's own (*app is NULL) or one of its apps'. A detail that is no app of
+ * the account is nobody's login. */
+enum directory_answer directory_find_login(const struct directory *d, str address,
+                                           const struct account **account, const struct app **app);
+
+/* The apps of one account, sorted by name. */
+const struct app *const *directory_apps_of(const struct directory *d, uint64_t account_id, size_t *count);
+
 /* Everything, sorted by name; the arrays live as long as the snapshot. */
 const struct domain *const *directory_domains(const struct directory *d, size_t *count);
 const struct account *const *directory_accounts(const struct directory *d, size_t *count);
 const struct alias *const *directory_aliases(const struct directory *d, size_t *count);
+const struct app *const *directory_apps(const struct directory *d, size_t *count); /* by account_id, name */
 
 #endif

@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-enum { FORMAT_MESSAGE = 1 };
+enum { FORMAT_MESSAGE = 1, LAYOUT = 1, LAYOUT_SHIFT = 8 };
 
 static const err damaged = { ERR_CORRUPT, 0, "the intent of a record is damaged" };
 
@@ -64,7 +64,7 @@ err intent_next_target(str intent, str *in, struct intent_target *out)
 
 void intent_add_row(struct buf *out, const struct directory_row *row)
 {
-	buf_add_varint(out, row->kind);
+	buf_add_varint(out, (uint64_t)LAYOUT << LAYOUT_SHIFT | row->kind);
 	buf_add_varint(out, row->account_id);
 	buf_add_varint(out, row->mailbox_id);
 	buf_add_varint(out, row->uidvalidity);
@@ -78,6 +78,8 @@ void intent_add_row(struct buf *out, const struct directory_row *row)
 	buf_add_varint(out, row->target_count);
 	for (size_t i = 0; i < row->target_count; i++)
 		buf_add_counted(out, row->targets[i]);
+	buf_add_varint(out, row->limit_count);
+	buf_add_varint(out, row->limit_period_s);
 }
 
 static err next_targets(struct arena *arena, str *in, struct directory_row *row)
@@ -97,17 +99,33 @@ static err next_targets(struct arena *arena, str *in, struct directory_row *row)
 	return OK;
 }
 
+/* What layout 1 added. */
+static err next_added(str *in, struct directory_row *row)
+{
+	uint64_t count, period_s;
+
+	if (!bytes_varint(in, &count) || count > UINT32_MAX || !bytes_varint(in, &period_s) ||
+	    period_s > UINT32_MAX)
+		return damaged;
+	row->limit_count = (uint32_t)count;
+	row->limit_period_s = (uint32_t)period_s;
+	return OK;
+}
+
 err intent_next_row(struct arena *arena, str *in, struct directory_row *out, bool *found)
 {
 	struct directory_row row = { 0 };
-	uint64_t kind, uidvalidity, suspended, suspended_ms, created_ms;
+	uint64_t first, uidvalidity, suspended, suspended_ms, created_ms;
 	str rest = *in;
 
 	if (rest.len == 0) {
 		*found = false;
 		return OK;
 	}
-	if (!bytes_varint(&rest, &kind) || kind < ROW_DOMAIN || kind > ROW_MAILBOX ||
+	if (!bytes_varint(&rest, &first))
+		return damaged;
+	uint64_t layout = first >> LAYOUT_SHIFT, kind = first & ((1u << LAYOUT_SHIFT) - 1);
+	if (layout > LAYOUT || kind < ROW_DOMAIN || kind > (layout ? ROW_APP_GONE : ROW_MAILBOX) ||
 	    !bytes_varint(&rest, &row.account_id) || !bytes_varint(&rest, &row.mailbox_id) ||
 	    !bytes_varint(&rest, &uidvalidity) || uidvalidity > UINT32_MAX ||
 	    !bytes_counted(&rest, &row.name) || !bytes_counted(&rest, &row.display_name) ||
@@ -121,6 +139,8 @@ err intent_next_row(struct arena *arena, str *in, struct directory_row *out, boo
 	row.suspended_ms = (int64_t)suspended_ms;
 	row.created_ms = (int64_t)created_ms;
 	TRY(next_targets(arena, &rest, &row));
+	if (layout > 0)
+		TRY(next_added(&rest, &row));
 	*out = row;
 	*in = rest;
 	*found = true;

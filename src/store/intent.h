@@ -2,8 +2,9 @@
  *
  * A message's intent: its id, reverse-path, time, and each mailbox row with UID, flags and prefix. The prefix
  * of a row is read from here (the row holds its place), so that rows stay small. A directory record's intent:
- * the rows that a change made or removed, whole. Numbers are LEB128, texts are counted. A format number
- * stands in front; every format stays readable.
+ * the rows that a change made or removed, whole. Numbers are LEB128, texts are counted. A message's intent
+ * begins with a format number, each row of the directory with its kind in the low 8 bits and its layout
+ * above: layout 0 ends with the targets, layout 1 goes on with the limit of an app. Every one stays readable.
  */
 #ifndef STORE_INTENT_H
 #define STORE_INTENT_H
@@ -43,23 +44,27 @@ enum directory_row_kind {
 	ROW_ALIAS,
 	ROW_ALIAS_GONE,
 	ROW_MAILBOX,
+	ROW_APP, /* from layout 1 on */
+	ROW_APP_GONE,
 };
 
 /* One row as it became; which fields count depends on the kind. */
 struct directory_row {
 	enum directory_row_kind kind;
-	uint64_t account_id;   /* account, account gone, mailbox */
-	uint64_t mailbox_id;   /* mailbox */
-	uint32_t uidvalidity;  /* mailbox */
-	str name;              /* domain name; account, alias or mailbox: its address or name */
-	str display_name;      /* account */
-	str password;          /* account */
-	uint64_t quota_octets; /* account */
-	bool suspended;        /* account */
-	int64_t suspended_ms;  /* account */
-	int64_t created_ms;    /* domain, account, alias */
-	const str *targets;    /* alias */
-	size_t target_count;
+	uint64_t account_id;     /* account, account gone, mailbox, app, app gone */
+	uint64_t mailbox_id;     /* mailbox */
+	uint32_t uidvalidity;    /* mailbox */
+	str name;                /* domain name; account, alias, mailbox or app: its address or name */
+	str display_name;        /* account */
+	str password;            /* account, app: the text that knows it */
+	uint64_t quota_octets;   /* account */
+	bool suspended;          /* account */
+	int64_t suspended_ms;    /* account */
+	int64_t created_ms;      /* domain, account, alias, app */
+	const str *targets;      /* alias: its targets; app: the addresses it sends from */
+	size_t target_count;     /* <= LIMIT_ALIAS_TARGETS */
+	uint32_t limit_count;    /* app: recipients in limit_period_s; 0: no limit */
+	uint32_t limit_period_s; /* app */
 };
 
 void intent_add_row(struct buf *out, const struct directory_row *row);

@@ -10,6 +10,7 @@ static err set_counts(struct database *db)
 	TRY(db_run(db, Q_REPAIR_UNNAMED, DB_INT(clock_now())));
 	TRY(db_run_values(db, Q_REPAIR_MAILBOXES, NULL, 0));
 	TRY(db_run_values(db, Q_REPAIR_EMPTY, NULL, 0));
+	TRY(db_run_values(db, Q_REPAIR_APPS, NULL, 0));
 	return db_commit(db);
 }
 

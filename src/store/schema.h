@@ -5,13 +5,16 @@
  * $1 parameters, ON CONFLICT only, no rowid, no implicit order. The accepting transaction touches one row of
  * content, one of message a mailbox, one of mailbox; there is no secondary index over random keys.
  * content_free is partial: only contents that nothing names pay for it.
+ *
+ * A new database takes all steps, one of an older program those that it lacks, in one transaction: so both
+ * are the same. A step never changes once it was released.
  */
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
-#define SCHEMA_VERSION 1
-
-static const char schema_sql[] =
+/* schema_steps[n] leads from version n to n + 1. */
+static const char *const schema_steps[] = {
+	/* 1 */
 	"CREATE TABLE content (content_id INTEGER PRIMARY KEY, segment BIGINT NOT NULL, offset BIGINT NOT "
 	"NULL,"
 	" content_at BIGINT NOT NULL, size BIGINT NOT NULL, flags BIGINT NOT NULL, refs BIGINT NOT NULL,"
@@ -42,6 +45,15 @@ static const char schema_sql[] =
 	"CREATE TABLE batch (node BIGINT NOT NULL PRIMARY KEY, number BIGINT NOT NULL, segment BIGINT NOT "
 	"NULL,"
 	" offset BIGINT NOT NULL, next_content_id BIGINT NOT NULL, next_account_id BIGINT NOT NULL) WITHOUT "
-	"ROWID;";
+	"ROWID;",
+	/* 2: apps. used_* and failed_* stand here alone, in no record (store/app.h). */
+	"CREATE TABLE app (account_id BIGINT NOT NULL, name TEXT NOT NULL, verifier TEXT NOT NULL,"
+	" froms BLOB NOT NULL, limit_count BIGINT NOT NULL, limit_period_s BIGINT NOT NULL,"
+	" created_ms BIGINT NOT NULL, used_ms BIGINT NOT NULL, used_from TEXT NOT NULL,"
+	" failed_ms BIGINT NOT NULL, failed_from TEXT NOT NULL,"
+	" PRIMARY KEY (account_id, name)) WITHOUT ROWID;",
+};
+
+enum { SCHEMA_VERSION = sizeof schema_steps / sizeof schema_steps[0] };
 
 #endif

@@ -30,6 +30,8 @@ struct store {
 	pthread_mutex_t directory_lock;
 	struct directory *published;
 
+	_Atomic bool app_uses_new; /* a login that stands in no row yet (store/app.h) */
+
 	_Atomic uint64_t drafts_octets; /* of all drafts in memory */
 	_Atomic uint64_t draft_number;  /* names spool files */
 	_Atomic uint64_t wal_octets;

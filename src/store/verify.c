@@ -304,6 +304,27 @@ static err check_mailboxes(struct verify *v)
 	return OK;
 }
 
+/* --- apps --- */
+
+/* In one statement, so that an account that is being removed is no mistake. */
+static err check_apps(struct verify *v)
+{
+	enum query q = Q_APP_STRAY;
+	bool more = false;
+
+	if (v->db.version < 2)
+		return OK; /* no server of this version has opened it yet: there are none */
+	err e = db_start(&v->db, q, DB_INT(LIMIT_VERIFY_PROBLEMS));
+	while (e.code == ERR_OK && (e = db_row(&v->db, q, &more)).code == ERR_OK && more) {
+		str name = db_text(&v->db, q, 1);
+		v->report->counts_wrong = true;
+		verify_add(v, "app", true, "the app belongs to no account",
+		           "account %" PRIu64 ", app " STR_FMT, db_u64(&v->db, q, 0), STR_ARG(name));
+	}
+	db_end(&v->db, q);
+	return e;
+}
+
 /* --- all of it --- */
 
 /* What was committed of the current segment is there. */
@@ -341,7 +362,8 @@ static err run_checks(struct verify *v, bool thorough)
 	TRY(verify_read_batch(v));
 	if (v->batch_number == begin)
 		check_references(v);
-	return check_mailboxes(v);
+	TRY(check_mailboxes(v));
+	return check_apps(v);
 }
 
 static err directory_below(struct verify *v, const char *name, str *out)

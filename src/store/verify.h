@@ -6,11 +6,12 @@
  * from beginning to end, since no one transaction may see all rows.
  *
  * Repair (repair.c, rebuild.c) needs the store's lock and never takes a message away. What it does:
- *   counts    counters of mailboxes and references of contents become what the rows say;
+ *   counts    counters of mailboxes and references of contents become what the rows say, and apps of accounts
+ *             that are not there go;
  *   rebuild   a missing or damaged database is set aside as postrider.db.damaged-TIME and made anew from the
- *             records in the segments: accounts, aliases, domains, and every delivery with its UID. Records
- *             don't know of deletions: messages deleted but not collected yet come back. UIDNEXT and MODSEQ
- * are raised by REBUILD_RAISE, since a UID is never given twice.
+ *             records in the segments: accounts, aliases, apps, domains, and every delivery with its UID.
+ * Records don't know of deletions: messages deleted but not collected yet come back. UIDNEXT and MODSEQ are
+ * raised by REBUILD_RAISE, since a UID is never given twice.
  *
  * Known weakness: 32 octets of memory a content. Behind a damaged head a rebuild looks for the next record,
  * which may be one that a sender wrote into a message.
@@ -24,7 +25,7 @@
 struct verify_problem {
 	struct verify_problem *next;
 	const char *kind;  /* "database", "segment", "record", "content", "file", "message", "references",
-	                      "mailbox" */
+	                      "mailbox", "app" */
 	const char *where; /* in the arena, as `what` */
 	const char *what;
 	bool repairable;
@@ -35,7 +36,7 @@ struct verify_report {
 	uint64_t problem_count; /* found; at most LIMIT_VERIFY_PROBLEMS are listed */
 	struct verify_problem *first, *last;
 	bool database_damaged; /* missing or not to be read: only a rebuild helps */
-	bool counts_wrong;
+	bool counts_wrong;     /* what repair_counts makes good */
 };
 
 /* `directory` is the data directory. `thorough`: the whole database is checked too, not only its structure;
@@ -43,7 +44,8 @@ struct verify_report {
  * be judged. */
 err verify_run(struct arena *arena, str directory, bool thorough, struct verify_report *out) MUST_USE;
 
-/* Sets mailbox counters and references from the rows. The caller holds the store's lock. */
+/* Sets mailbox counters and references from the rows, removes apps of no account. The caller holds the
+ * store's lock. */
 err repair_counts(struct arena *arena, str directory) MUST_USE;
 
 enum { REBUILD_RAISE = 1 << 20 };

@@ -2,27 +2,16 @@
 
 #include "base/limits.h"
 
-/* Octets of an unfinished line that are held until it is whole: "--", boundary, "--", padding, line end. */
-enum { HELD_OCTETS = 512 };
-
 enum { STATE_HEADER, STATE_BODY };
 
 struct frame {
 	int state;
 	mime_part_kind kind;
-	mime_encoding encoding;
-	bool has_type, has_encoding;
-	bool is_multipart, is_message, is_digest, is_text; /* what Content-Type says */
-	bool in_digest;                                    /* the parent is a multipart/digest */
-	bool closed;                                       /* its closing delimiter was met */
+	bool closed; /* its closing delimiter was met */
 	uint64_t header_offset, body_offset;
 	uint64_t body_lf; /* line ends before the body */
-	size_t boundary_len;
-	bool boundary_too_long;
-	char boundary[LIMIT_BOUNDARY];
+	struct mime_entity entity;
 };
-
-static_assert(HELD_OCTETS >= LIMIT_BOUNDARY + 64, "a held line has room for the longest delimiter");
 
 struct mime_structure {
 	struct arena *arena;
@@ -39,7 +28,7 @@ struct mime_structure {
 	bool mid_line;
 	char last;        /* octet before `at` */
 	uint8_t line_end; /* octets of the line end before `at`, where a line begins */
-	char held[HELD_OCTETS];
+	char held[MIME_DELIMITER_OCTETS];
 	size_t held_len;
 
 	/* The piece of a line under way: it is given up when it was used. */
@@ -71,10 +60,10 @@ static mime_event begin_part(struct mime_structure *s, uint64_t offset, bool is_
 	const struct frame *parent = s->depth ? top(s) : NULL;
 	struct frame *f = s->frames[s->depth++];
 
-	/* Without the boundary, which is long and has its length. */
-	memset(f, 0, offsetof(struct frame, boundary));
+	memset(f, 0, offsetof(struct frame, entity));
 	f->header_offset = offset;
-	f->in_digest = parent && parent->is_digest && parent->kind == MIME_PART_MULTIPART;
+	mime_entity_begin(&f->entity,
+	                  parent && parent->kind == MIME_PART_MULTIPART && parent->entity.is_digest);
 	mime_header_begin(&s->header);
 	*out = (struct mime_step){ .header_offset = offset, .is_message = is_message };
 	return MIME_PART;
@@ -110,54 +99,21 @@ static void clear_scratch(struct mime_structure *s)
 	buf_clear(&s->scratch);
 }
 
-static void take_type(struct mime_structure *s, struct frame *f)
-{
-	struct mime_content_type *t = &s->type;
-	str boundary;
-
-	f->has_type = !t->defaulted;
-	f->is_multipart = str_eq(t->type, STR("multipart"));
-	f->is_digest = f->is_multipart && str_eq(t->subtype, STR("digest"));
-	f->is_message = str_eq(t->type, STR("message")) &&
-	                (str_eq(t->subtype, STR("rfc822")) || str_eq(t->subtype, STR("global")));
-	f->is_text = str_eq(t->type, STR("text")) &&
-	             (str_eq(t->subtype, STR("plain")) || str_eq(t->subtype, STR("html")));
-	f->boundary_len = 0;
-	if (!f->is_multipart ||
-	    !mime_parameter_find(t->parameters.list, t->parameters.count, STR("boundary"), &boundary))
-		return;
-	/* RFC 2046 §5.1.1: a boundary does not end with a space. */
-	while (boundary.len &&
-	       (boundary.ptr[boundary.len - 1] == ' ' || boundary.ptr[boundary.len - 1] == '\t'))
-		boundary.len--;
-	f->boundary_too_long = boundary.len > sizeof f->boundary;
-	if (boundary.len == 0 || f->boundary_too_long)
-		return;
-	memcpy(f->boundary, boundary.ptr, boundary.len);
-	f->boundary_len = boundary.len;
-}
-
 /* The first of several fields counts. */
 static mime_event take_field(struct mime_structure *s, struct mime_step *out)
 {
-	struct frame *f = top(s);
+	struct mime_entity *e = &top(s)->entity;
 
 	*out = (struct mime_step){ .field = s->header.field, .text = mime_header_body(&s->header) };
 	clear_scratch(s);
-	if (out->field == MIME_FIELD_CONTENT_TYPE && !f->has_type) {
+	if (out->field == MIME_FIELD_CONTENT_TYPE && !e->has_type) {
 		mime_content_type_parse(out->text, &s->scratch, &s->type);
-		take_type(s, f);
+		mime_entity_take_type(e, &s->type);
 		out->type = &s->type;
 		s->cut |= s->type.parameters.cut;
 	}
-	if (out->field == MIME_FIELD_CONTENT_TRANSFER_ENCODING && !f->has_encoding) {
-		str word = out->text;
-		/* "base64; x" and "7bit (sic)" are met. */
-		word = str_slice(word, 0, str_find_char(word, ';'));
-		word = str_slice(word, 0, str_find_char(word, '('));
-		f->encoding = mime_encoding_of(str_trim(word));
-		f->has_encoding = true;
-	}
+	if (out->field == MIME_FIELD_CONTENT_TRANSFER_ENCODING)
+		mime_entity_take_encoding(e, out->text);
 	return MIME_FIELD;
 }
 
@@ -165,29 +121,24 @@ static mime_event take_field(struct mime_structure *s, struct mime_step *out)
 static mime_event begin_body(struct mime_structure *s, uint64_t offset, uint64_t lf, struct mime_step *out)
 {
 	struct frame *f = top(s);
-	bool digest_message = f->in_digest && !f->has_type;
-	bool identity = f->encoding == MIME_ENCODING_IDENTITY || f->encoding == MIME_ENCODING_UNKNOWN;
+	const struct mime_entity *e = &f->entity;
 
 	f->state = STATE_BODY;
 	f->body_offset = offset;
 	f->body_lf = lf;
 	s->wants_text = false;
-	mime_part_kind kind = MIME_PART_LEAF;
-	if (f->is_multipart && f->boundary_len)
-		kind = MIME_PART_MULTIPART;
-	else if ((f->is_message || digest_message) && identity)
-		kind = MIME_PART_MESSAGE;
-	bool too_deep = f->boundary_too_long || (kind != MIME_PART_LEAF && !frame_ready(s, s->depth));
+	mime_part_kind kind = mime_entity_kind(e);
+	bool too_deep = e->boundary_too_long || (kind != MIME_PART_LEAF && !frame_ready(s, s->depth));
 	f->kind = too_deep ? MIME_PART_LEAF : kind;
 	s->open_message = f->kind == MIME_PART_MESSAGE;
 	*out = (struct mime_step){
 		.header_offset = f->header_offset,
 		.header_size = offset - f->header_offset,
 		.kind = f->kind,
-		.encoding = f->encoding,
-		.digest_message = digest_message,
-		.is_text = f->is_text || (!f->has_type && !digest_message),
-		.no_boundary = f->is_multipart && !f->boundary_len && !f->boundary_too_long,
+		.encoding = e->encoding,
+		.digest_message = mime_entity_is_digest_message(e),
+		.is_text = e->is_text || (!e->has_type && !mime_entity_is_digest_message(e)),
+		.no_boundary = e->is_multipart && !e->boundary_len && !e->boundary_too_long,
 		.too_deep = too_deep,
 	};
 	return MIME_BODY;
@@ -227,30 +178,17 @@ static bool has_boundary(const struct mime_structure *s)
 	return false;
 }
 
-/* dash-boundary or close-delimiter of `f` with its padding (RFC 2046 §5.1.1). */
-static bool is_delimiter(const struct frame *f, str line, bool *closes)
-{
-	if (f->kind != MIME_PART_MULTIPART || f->state != STATE_BODY || f->closed)
-		return false;
-	if (line.len < 2 + f->boundary_len || memcmp(line.ptr + 2, f->boundary, f->boundary_len) != 0)
-		return false;
-	str rest = str_from(line, 2 + f->boundary_len);
-	*closes = str_starts(rest, STR("--"));
-	return str_trim(str_from(rest, *closes ? 2 : 0)).len == 0;
-}
-
 /* Looks at a whole line. True: it was a delimiter, and what it closes and opens is noted. */
 static bool take_delimiter(struct mime_structure *s, str line)
 {
-	bool closes = false;
-
-	if (line.len > HELD_OCTETS || !str_starts(line, STR("--")))
-		return false;
-	for (size_t i = s->depth; i-- > 0;) {
-		if (!is_delimiter(s->frames[i], line, &closes))
+	for (size_t i = s->depth; i-- > 0 && line.len <= MIME_DELIMITER_OCTETS;) {
+		struct frame *f = s->frames[i];
+		bool open = f->kind == MIME_PART_MULTIPART && f->state == STATE_BODY && !f->closed;
+		mime_delimiter is = open ? mime_delimiter_of(&f->entity, line) : MIME_DELIMITER_NONE;
+		if (is == MIME_DELIMITER_NONE)
 			continue;
-		s->frames[i]->closed = closes;
-		s->open_part = !closes;
+		f->closed = is == MIME_DELIMITER_CLOSES;
+		s->open_part = !f->closed;
 		s->closing = true;
 		s->close_to = i + 1;
 		s->close_at = s->at;
@@ -292,10 +230,11 @@ static bool next_piece(struct mime_structure *s, str *in, bool hold_cr)
 		return false;
 	bool first = s->held_len == 0;
 	bool hold = !first || (!s->mid_line && (in->ptr[0] == '-' || (hold_cr && in->ptr[0] == '\r')));
-	if (!hold || (first && (whole || line >= HELD_OCTETS))) {
+	if (!hold || (first && (whole || line >= MIME_DELIMITER_OCTETS))) {
 		s->piece = str_slice(*in, 0, line);
 	} else {
-		line = line < HELD_OCTETS - s->held_len ? line : HELD_OCTETS - s->held_len;
+		line = line < MIME_DELIMITER_OCTETS - s->held_len ? line
+		                                                  : MIME_DELIMITER_OCTETS - s->held_len;
 		whole = whole && line > 0 && in->ptr[line - 1] == '\n';
 		if (line)
 			memcpy(s->held + s->held_len, in->ptr, line);
@@ -305,7 +244,7 @@ static bool next_piece(struct mime_structure *s, str *in, bool hold_cr)
 	*in = str_from(*in, line);
 	s->begins = !s->mid_line;
 	s->whole = whole || s->ended;
-	s->has_piece = s->piece.ptr != s->held || s->whole || s->held_len == HELD_OCTETS;
+	s->has_piece = s->piece.ptr != s->held || s->whole || s->held_len == MIME_DELIMITER_OCTETS;
 	return s->has_piece;
 }
 

@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "mime/content_type.h"
+#include "mime/entity.h"
 #include "mime/header.h"
 #include "mime/transfer.h"
 
@@ -31,12 +32,6 @@ typedef enum mime_event {
 	MIME_PART_END, /* body_size, body_lines, unclosed */
 	MIME_END,      /* after mime_structure_end, when all parts are closed */
 } mime_event;
-
-typedef enum mime_part_kind {
-	MIME_PART_LEAF,
-	MIME_PART_MULTIPART,
-	MIME_PART_MESSAGE, /* one message follows as its only part */
-} mime_part_kind;
 
 /* What an event is about; only the fields named there are set. Slices live until the next call. */
 struct mime_step {

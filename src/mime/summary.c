@@ -147,9 +147,7 @@ static void take_encoding(struct mime_summary_parser *p, str body)
 	size_t mark = p->records.len;
 	char lower[64];
 
-	/* "base64; x" and "7bit (sic)" are met. */
-	body = str_slice(body, 0, str_find_char(body, ';'));
-	body = str_trim(str_slice(body, 0, str_find_char(body, '(')));
+	body = mime_encoding_word(body);
 	if (body.len > sizeof lower)
 		return;
 	for (size_t i = 0; i < body.len; i++)

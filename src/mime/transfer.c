@@ -1,8 +1,17 @@
 #include "mime/transfer.h"
 
-enum { LINE_OCTETS = 76, QUANTA_OCTETS = 192 };
+/* RFC 2045 §6.7, §6.8; RFC 5322 §2.1.1. */
+enum { LINE_OCTETS = 76, PLAIN_LINE_OCTETS = 78 };
+
+enum { QUANTA_OCTETS = 192 };
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+str mime_encoding_word(str body)
+{
+	body = str_slice(body, 0, str_find_char(body, ';'));
+	return str_trim(str_slice(body, 0, str_find_char(body, '(')));
+}
 
 mime_encoding mime_encoding_of(str name)
 {
@@ -221,37 +230,184 @@ void mime_qp_decode_end(struct mime_qp_decoder *d, struct buf *out)
 	*d = (struct mime_qp_decoder){ .bad = d->bad };
 }
 
-static void quantum(struct mime_base64_encoder *e, struct buf *out)
+/* One to three octets as four of the alphabet. */
+static void quantum(const unsigned char *o, size_t n, char to[4])
 {
-	unsigned n = e->held_len;
-	uint32_t bits = (uint32_t)e->held[0] << 16 | (uint32_t)(n > 1 ? e->held[1] : 0) << 8 |
-	                (uint32_t)(n > 2 ? e->held[2] : 0);
-	char four[4] = { alphabet[bits >> 18], alphabet[bits >> 12 & 63],
-		         n > 1 ? alphabet[bits >> 6 & 63] : '=', n > 2 ? alphabet[bits & 63] : '=' };
+	uint32_t bits =
+		(uint32_t)o[0] << 16 | (uint32_t)(n > 1 ? o[1] : 0) << 8 | (uint32_t)(n > 2 ? o[2] : 0);
 
-	buf_add(out, (str){ four, 4 });
+	to[0] = alphabet[bits >> 18];
+	to[1] = alphabet[bits >> 12 & 63];
+	to[2] = n > 1 ? alphabet[bits >> 6 & 63] : '=';
+	to[3] = n > 2 ? alphabet[bits & 63] : '=';
+}
+
+void mime_base64_line(str octets, struct buf *out)
+{
+	size_t quanta = (octets.len + 2) / 3;
+	char *to = quanta ? buf_extend(out, 4 * quanta) : NULL;
+
+	for (size_t i = 0; to && i < quanta; i++)
+		quantum((const unsigned char *)octets.ptr + 3 * i, octets.len - 3 * i, to + 4 * i);
+}
+
+static void end_line(struct mime_base64_encoder *e, struct buf *out)
+{
+	buf_add(out, CRLF);
+	e->column = 0;
+}
+
+static void held_quantum(struct mime_base64_encoder *e, struct buf *out)
+{
+	mime_base64_line((str){ (const char *)e->held, e->held_len }, out);
 	e->held_len = 0;
 	e->column += 4;
-	if (e->column >= LINE_OCTETS) {
-		buf_add(out, CRLF);
-		e->column = 0;
-	}
+	if (e->column == LINE_OCTETS)
+		end_line(e, out);
 }
 
 void mime_base64_encode(struct mime_base64_encoder *e, str octets, struct buf *out)
 {
-	for (size_t i = 0; i < octets.len; i++) {
-		e->held[e->held_len++] = (unsigned char)octets.ptr[i];
-		if (e->held_len == 3)
-			quantum(e, out);
+	while (octets.len) {
+		size_t left = octets.len / 3 * 3, line = (LINE_OCTETS - e->column) / 4 * 3;
+		size_t whole = left < line ? left : line;
+		if (e->held_len || whole == 0) {
+			e->held[e->held_len++] = (unsigned char)octets.ptr[0];
+			octets = str_from(octets, 1);
+			if (e->held_len == 3)
+				held_quantum(e, out);
+			continue;
+		}
+		mime_base64_line(str_slice(octets, 0, whole), out);
+		octets = str_from(octets, whole);
+		e->column += (unsigned)whole / 3 * 4;
+		if (e->column == LINE_OCTETS)
+			end_line(e, out);
 	}
 }
 
 void mime_base64_encode_end(struct mime_base64_encoder *e, struct buf *out)
 {
 	if (e->held_len)
-		quantum(e, out);
+		held_quantum(e, out);
 	if (e->column)
+		end_line(e, out);
+}
+
+/* Room for `size` octets before the "=" of a soft line break. */
+static void qp_room(struct mime_qp_encoder *e, unsigned size, struct buf *out)
+{
+	if (e->column + size < LINE_OCTETS)
+		return;
+	buf_add(out, STR("=\r\n"));
+	e->column = 0;
+}
+
+static void qp_escape(struct mime_qp_encoder *e, char c, struct buf *out)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char three[3] = { '=', digits[(unsigned char)c >> 4], digits[c & 15] };
+
+	qp_room(e, 3, out);
+	buf_add(out, (str){ three, 3 });
+	e->column += 3;
+}
+
+static bool is_qp_literal(char c) { return c >= '!' && c <= '~' && c != '='; }
+
+/* Octets at the front of `s` that stand for themselves and fit the line. */
+static size_t qp_run(const struct mime_qp_encoder *e, str s)
+{
+	size_t room = LINE_OCTETS - 1 - e->column, run = 0;
+
+	if (e->column == 0 && s.len && s.ptr[0] == '.')
+		return 0;
+	while (run < s.len && run < room && is_qp_literal(s.ptr[run]))
+		run++;
+	return run;
+}
+
+static void qp_octet(struct mime_qp_encoder *e, char c, struct buf *out)
+{
+	if (c == ' ' || c == '\t' || c == '\r') {
+		e->held = c;
+		return;
+	}
+	qp_room(e, 1, out);
+	if (!is_qp_literal(c) || (c == '.' && e->column == 0)) {
+		qp_escape(e, c, out);
+	} else {
+		buf_add_char(out, c);
+		e->column++;
+	}
+}
+
+/* A space before a CR may end a line and is encoded; one before anything else stands for itself. True: `c`
+ * was used up with what was held. */
+static bool qp_held(struct mime_qp_encoder *e, char c, struct buf *out)
+{
+	char held = e->held;
+
+	e->held = 0;
+	if (held == '\r' && c == '\n') {
 		buf_add(out, CRLF);
-	*e = (struct mime_base64_encoder){ 0 };
+		e->column = 0;
+		return true;
+	}
+	if (held == '\r' || c == '\r') {
+		qp_escape(e, held, out);
+		return false;
+	}
+	qp_room(e, 1, out);
+	buf_add_char(out, held);
+	e->column++;
+	return false;
+}
+
+void mime_qp_encode(struct mime_qp_encoder *e, str octets, struct buf *out)
+{
+	for (size_t i = 0; i < octets.len;) {
+		if (e->held && qp_held(e, octets.ptr[i], out)) {
+			i++;
+			continue;
+		}
+		size_t run = qp_run(e, str_from(octets, i));
+		buf_add(out, str_slice(octets, i, i + run));
+		e->column += (unsigned)run;
+		i += run;
+		if (!run)
+			qp_octet(e, octets.ptr[i++], out);
+	}
+}
+
+void mime_qp_encode_end(struct mime_qp_encoder *e, struct buf *out)
+{
+	if (e->held)
+		qp_escape(e, e->held, out);
+	*e = (struct mime_qp_encoder){ 0 };
+}
+
+mime_encoding mime_encoding_for(str text)
+{
+	size_t escapes = 0, column = 0, longest = 0;
+	bool plain = true;
+
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+		bool ends = c == '\n' && i > 0 && text.ptr[i - 1] == '\r';
+		bool begins_end = c == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n';
+		if (ends || begins_end) {
+			longest = longest > column ? longest : column;
+			column = 0;
+			continue;
+		}
+		column++;
+		escapes += !is_qp_literal(c) && !is_space(c);
+		plain = plain && (unsigned char)c < 0x80 && c != '\0' && c != '\r' && c != '\n';
+	}
+	longest = longest > column ? longest : column;
+	if (plain && longest <= PLAIN_LINE_OCTETS)
+		return MIME_ENCODING_IDENTITY;
+	/* Three octets for one, or four for three. */
+	return escapes * 6 > text.len ? MIME_ENCODING_BASE64 : MIME_ENCODING_QUOTED_PRINTABLE;
 }

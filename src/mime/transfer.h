@@ -17,6 +17,9 @@ typedef enum mime_encoding {
 	MIME_ENCODING_UNKNOWN,
 } mime_encoding;
 
+/* The one word of a Content-Transfer-Encoding field body: "base64; x" and "7bit (sic)" are met. */
+str mime_encoding_word(str body);
+
 /* `name` without spaces, any case; empty is the default, 7bit. */
 mime_encoding mime_encoding_of(str name);
 
@@ -55,5 +58,23 @@ void mime_base64_encode(struct mime_base64_encoder *e, str octets, struct buf *o
 
 /* The last quantum with its padding, and the last line's CRLF where there is one. */
 void mime_base64_encode_end(struct mime_base64_encoder *e, struct buf *out);
+
+/* All of `octets` with its padding, without line ends. */
+void mime_base64_line(str octets, struct buf *out);
+
+/* All zero begins. CRLF is a line end and stays one, a CR or LF alone is encoded, so that any octets come
+ * back as they were. Lines of at most 76 octets; none begins with "." or ends with white space (RFC 2049 §3).
+ */
+struct mime_qp_encoder {
+	unsigned column;
+	char held; /* a space, tab or CR whose meaning the next octet settles; 0: none */
+};
+
+void mime_qp_encode(struct mime_qp_encoder *e, str octets, struct buf *out);
+void mime_qp_encode_end(struct mime_qp_encoder *e, struct buf *out);
+
+/* The encoding that a text of CRLF lines is best sent with: none where it is 7bit with lines of at most 78
+ * octets, else the shorter of the other two. */
+mime_encoding mime_encoding_for(str text);
 
 #endif

@@ -18,11 +18,12 @@
 #define LIMIT_LOG_LINE (16u * LIMIT_KB) /* octets of one log line; longer values are cut and say so */
 #define LIMIT_LOG_BACKLOG \
 	LIMIT_MB /* octets waiting for the log's reader; past it lines are counted, not kept */
-#define LIMIT_CONFIG_FILE LIMIT_MB       /* octets */
-#define LIMIT_TOML_DEPTH 64u             /* nested arrays and inline tables */
-#define LIMIT_CONFIG_LIST 256u           /* entries of one list in the configuration; listeners in all */
-#define LIMIT_PATH_NAME 4096u            /* octets of a file's path, NUL included: PATH_MAX */
-#define LIMIT_KEY_FILE (256u * LIMIT_KB) /* octets of a certificate chain or a key */
+#define LIMIT_CONFIG_FILE LIMIT_MB         /* octets */
+#define LIMIT_TOML_DEPTH 64u               /* nested arrays and inline tables */
+#define LIMIT_CONFIG_LIST 256u             /* entries of one list in the configuration; listeners in all */
+#define LIMIT_PATH_NAME 4096u              /* octets of a file's path, NUL included: PATH_MAX */
+#define LIMIT_KEY_FILE (256u * LIMIT_KB)   /* octets of a certificate chain or a key */
+#define LIMIT_CERTIFICATES (8u * LIMIT_MB) /* octets of all of them */
 
 /* message syntax: what goes past these is kept and shown as octets, never refused (they only describe) */
 #define LIMIT_HEADER_BLOCK (256u * LIMIT_KB) /* octets of one header block that are looked at */
@@ -66,6 +67,12 @@
 #define LIMIT_DIAL_LINE 8192u                 /* octets of one line that a command reads from a server */
 #define LIMIT_CLOSE_MS 30000u                 /* for a peer to take what is queued when we close */
 #define LIMIT_LINGER_MS 2000u                 /* for a peer to stop sending after that */
+#define LIMIT_HANDSHAKE_MS 30000u             /* for a PROXY header, and again for a TLS handshake, in all */
+#define LIMIT_SEALED (64u * LIMIT_KB)      /* octets under TLS a connection may have ready for the socket */
+#define LIMIT_PROXY_HEADER (4u * LIMIT_KB) /* octets of a PROXY header with its extensions */
+#define LIMIT_SNI_NAMES 10000u             /* names of all certificates together */
+#define LIMIT_TICKET_KEY_S 43200u          /* a key seals session tickets for 12 hours */
+#define LIMIT_TICKET_S 86400u              /* a ticket is taken for 24 hours after it was given */
 
 /* store */
 #define LIMIT_RECORD_CONTENT (256u * LIMIT_KB) /* octets; larger content is a file of its own */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/file.h"
 #include "base/flight.h"
 #include "base/log.h"
@@ -20,18 +22,26 @@
 #include "http/control.h"
 #include "net/listen.h"
 #include "net/loop.h"
+#include "net/tls.h"
 #include "net/work.h"
 #include "pop3/server.h"
 #include "smtp/server.h"
 #include "store/store.h"
 
-enum { DRAIN_PATIENCE_MS = 30000 };
+enum { DRAIN_PATIENCE_MS = 30000, LONGEST_SLEEP_MS = 3600 * 1000, ATTACHED = 2 };
+
+/* RFC 8314 §3: under TLS from the first octet. */
+static const bool tls_first[CONFIG_PROTOCOLS] = {
+	[CONFIG_SUBMISSIONS] = true, [CONFIG_IMAPS] = true, [CONFIG_POP3S] = true, [CONFIG_HTTPS] = true
+};
 
 struct server {
 	const struct server_start *start;
 	struct arena arena; /* error sentences */
 	struct loops *loops;
 	struct work *work;
+	struct tls *tls;
+	int64_t keys_due_ms; /* of session tickets: their next change */
 	struct store *store;
 	struct flight *flight;
 	struct acceptor *acceptor;
@@ -88,6 +98,28 @@ static err open_store(struct server *s)
 	return e;
 }
 
+/* Keys that are not kept cost a full handshake after a restart, and nothing else. */
+static void say_keys_failed(err e)
+{
+	if (e.code != ERR_OK)
+		log_event(EV_TICKETS_FAILED, LOG_Z("what", e.what));
+}
+
+static err open_tls(struct server *s)
+{
+	const struct certificates *certificates = s->start->certificates;
+	struct buf path;
+
+	TRY(tls_new(&s->tls));
+	TRY(tls_load(s->tls, &s->arena, certificates->item, certificates->count));
+	buf_init(&path, &s->arena, LIMIT_PATH_NAME);
+	buf_add(&path, s->start->config->data_dir);
+	buf_add(&path, STR("/ticket.keys"));
+	TRY(buf_err(&path));
+	say_keys_failed(tls_tickets_open(s->tls, &s->arena, buf_str(&path)));
+	return OK;
+}
+
 static err open_protocols(struct server *s)
 {
 	const struct config *config = s->start->config;
@@ -115,16 +147,23 @@ static err open_protocols(struct server *s)
 static err begin_accepting(struct server *s)
 {
 	const struct listeners *listeners = s->start->listeners;
+	const struct config_networks *proxies = &s->start->config->network.proxy_from;
 
 	TRY(acceptor_new(s->loops, s->work, connection_limits(&s->start->config->limits), &s->acceptor));
+	acceptor_set_tls(s->acceptor, s->tls);
+	TRY(acceptor_set_proxy_from(s->acceptor, proxies->item, proxies->count));
 	for (size_t i = 0; i < listeners->count; i++) {
-		const struct conn_service *service = &s->services[listeners->items[i].protocol];
+		const struct listener *l = &listeners->items[i];
+		const struct conn_service *service = &s->services[l->protocol];
+		struct listen_manner manner = { .tls_first = tls_first[l->protocol],
+			                        .proxy = l->configured->proxy };
 		if (!service->handle) /* the configuration's reader refuses what is not served */
 			return err_new(&s->arena, ERR_SYNTAX, "listen.%s is not served by this version",
-			               config_protocol_name(listeners->items[i].protocol));
-		TRY(acceptor_add(s->acceptor, listeners->items[i].fd, service));
+			               config_protocol_name(l->protocol));
+		TRY(acceptor_add(s->acceptor, l->fd, service, manner));
 	}
-	TRY(acceptor_add(s->acceptor, listeners->control, &s->control_conn_service));
+	TRY(acceptor_add(s->acceptor, listeners->control, &s->control_conn_service,
+	                 (struct listen_manner){ .proxy = false }));
 	return loops_start(s->loops);
 }
 
@@ -141,6 +180,7 @@ static err open_all(struct server *s)
 	TRY(loops_new(0, &s->loops));
 	TRY(work_new(&s->work));
 	TRY(open_store(s));
+	TRY(open_tls(s));
 	TRY(open_protocols(s));
 	s->drained = eventfd(0, EFD_CLOEXEC);
 	if (s->drained < 0)
@@ -161,36 +201,59 @@ static void say_ready(struct server *s)
 
 /* --- what the parent asks --- */
 
-/* The parent has checked it and found no key that needs a restart; what it says now holds from here on. */
-static err apply_config(struct server *s, int text_fd)
+static err read_attached(struct arena *arena, file f, size_t max_octets, str *out)
 {
-	struct arena arena;
-	struct config *config;
 	struct stat about;
 
-	if (fstat(text_fd, &about) != 0 || about.st_size < 0 || about.st_size > LIMIT_CONFIG_FILE)
+	if (f < 0 || fstat(f, &about) != 0 || about.st_size < 0 || (size_t)about.st_size > max_octets)
 		return (err){ ERR_IO, 0, "the configuration did not arrive" };
-	arena_init(&arena, NULL, 4 * LIMIT_CONFIG_FILE);
 	size_t size = (size_t)about.st_size;
-	char *octets = arena_alloc(&arena, size + 1);
-	err e = octets ? file_read_at(text_fd, octets, size, 0) : ERR_NO_MEMORY;
-	if (e.code == ERR_OK)
-		e = config_parse(&arena, s->start->config_path, (str){ octets, size }, &config);
-	if (e.code == ERR_OK) {
-		acceptor_set_limits(s->acceptor, connection_limits(&config->limits));
-		smtp_server_set_limits(s->smtp, &config->limits);
-		pop3_server_set_limits(s->pop3, &config->limits);
-	} else {
-		log_event(EV_CONFIG_REFUSED, LOG_STR("file", s->start->config_path), LOG_Z("what", e.what));
-	}
-	arena_reset(&arena);
-	return e;
+	char *octets = arena_alloc(arena, size + 1);
+	TRY(octets ? file_read_at(f, octets, size, 0) : ERR_NO_MEMORY);
+	*out = (str){ octets, size };
+	return OK;
 }
 
-/* The parent's next word, with the descriptor that came along. 0: the parent is gone. */
-static char hear_parent(struct server *s, file *attached)
+/* The parent has checked it and found no key that needs a restart; what it says now holds from here on. What
+ * may fail for want of memory comes first, so that all of it holds or nothing. */
+static err apply(struct server *s, struct arena *arena, str config_text, str certificates_text)
 {
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct certificates certificates;
+	struct config *config;
+
+	TRY(config_parse(arena, s->start->config_path, config_text, &config));
+	TRY(certificates_parse(arena, certificates_text, &certificates));
+	TRY(tls_load(s->tls, arena, certificates.item, certificates.count));
+	TRY(acceptor_set_proxy_from(s->acceptor, config->network.proxy_from.item,
+	                            config->network.proxy_from.count));
+	acceptor_set_limits(s->acceptor, connection_limits(&config->limits));
+	smtp_server_set_limits(s->smtp, &config->limits);
+	pop3_server_set_limits(s->pop3, &config->limits);
+	return OK;
+}
+
+static void reload(struct server *s, const file attached[static ATTACHED])
+{
+	str config_text = { 0 }, certificates_text = { 0 };
+	struct arena arena;
+
+	arena_init(&arena, NULL, 4 * LIMIT_CONFIG_FILE + 2 * LIMIT_CERTIFICATES);
+	err e = read_attached(&arena, attached[0], LIMIT_CONFIG_FILE, &config_text);
+	if (e.code == ERR_OK)
+		e = read_attached(&arena, attached[1], 2 * LIMIT_CERTIFICATES, &certificates_text);
+	if (e.code == ERR_OK)
+		e = apply(s, &arena, config_text, certificates_text);
+	if (e.code != ERR_OK)
+		log_event(EV_CONFIG_REFUSED, LOG_STR("file", s->start->config_path), LOG_Z("what", e.what));
+	if (certificates_text.len)
+		explicit_bzero((void *)(uintptr_t)certificates_text.ptr, certificates_text.len);
+	arena_reset(&arena);
+}
+
+/* The parent's next word, with the descriptors that came along. 0: the parent is gone. */
+static char hear_parent(struct server *s, file attached[static ATTACHED])
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(ATTACHED * sizeof(int))];
 	char word = 0;
 	struct iovec part = { &word, 1 };
 	struct msghdr message = {
@@ -204,20 +267,40 @@ static char hear_parent(struct server *s, file *attached)
 	if (n <= 0)
 		return 0;
 	const struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-		memcpy(attached, CMSG_DATA(header), sizeof(int));
+	if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(ATTACHED * sizeof(int)))
+		memcpy(attached, CMSG_DATA(header), ATTACHED * sizeof(int));
 	return word;
+}
+
+/* Until the parent says something; meanwhile the keys of session tickets change when that is due. */
+static void await_parent(struct server *s)
+{
+	struct pollfd waiting = { .fd = s->start->channel, .events = POLLIN };
+
+	for (;;) {
+		int64_t left_ms = s->keys_due_ms - clock_now();
+		if (left_ms <= 0) {
+			struct arena arena;
+			arena_init(&arena, NULL, LIMIT_MB);
+			say_keys_failed(tls_tickets_turn(s->tls, &arena, &s->keys_due_ms));
+			arena_reset(&arena);
+			continue;
+		}
+		if (poll(&waiting, 1, (int)(left_ms < LONGEST_SLEEP_MS ? left_ms : LONGEST_SLEEP_MS)) != 0)
+			return;
+	}
 }
 
 static void serve_until_drained(struct server *s)
 {
 	for (;;) {
-		AUTO(file) attached = FILE_NONE;
+		file attached[ATTACHED] = { FILE_NONE, FILE_NONE };
 
-		switch (hear_parent(s, &attached)) {
+		await_parent(s);
+		switch (hear_parent(s, attached)) {
 		case SERVER_RELOAD:
-			if (attached >= 0)
-				(void)apply_config(s, attached); /* said its reason */
+			reload(s, attached);
 			break;
 		case SERVER_DRAIN:
 			return;
@@ -225,6 +308,8 @@ static void serve_until_drained(struct server *s)
 			pause();
 			break;
 		}
+		for (size_t i = 0; i < ATTACHED; i++)
+			file_close(&attached[i]);
 	}
 }
 
@@ -257,6 +342,7 @@ static void close_all(struct server *s)
 	acceptor_free(s->acceptor);
 	smtp_server_free(s->smtp);
 	pop3_server_free(s->pop3);
+	tls_free(s->tls);
 	loops_free(s->loops);
 	flight_close(s->flight);
 	file_close(&s->drained);

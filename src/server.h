@@ -8,17 +8,20 @@
 #define SERVER_H
 
 #include "admin/config.h"
+#include "certificates.h"
 #include "listeners.h"
 
 /* What goes over the channel (SOCK_SEQPACKET), one octet each. */
 enum server_word {
 	SERVER_DRAIN = 'D',  /* parent: stop accepting, end what is under way, exit */
-	SERVER_RELOAD = 'L', /* parent: a new configuration; its text is in the descriptor that comes along */
+	SERVER_RELOAD = 'L', /* parent: a new configuration and its certificates (certificates_format), each
+	                        in a descriptor that comes along, in this order */
 	SERVER_READY = 'R',  /* server: mail is taken */
 };
 
 struct server_start {
 	const struct config *config;
+	const struct certificates *certificates;
 	const struct listeners *listeners;
 	str config_path; /* what sentences call the configuration */
 	int lifeline;    /* read end of a pipe that the parent keeps open */

@@ -26,6 +26,7 @@
 #include "store/store.h"
 
 enum { LOCK_PATIENCE_MS = 5000, YOUNG_MS = 10000, LONGEST_PAUSE_S = 60 };
+static const size_t config_arena_octets = 4 * LIMIT_CONFIG_FILE + 4 * LIMIT_CERTIFICATES;
 
 /* Who the server becomes. */
 struct identity {
@@ -38,8 +39,9 @@ struct identity {
 struct supervisor {
 	str config_path;
 	struct arena config_arena;
-	const struct config *config; /* in config_arena */
-	const struct config *bound;  /* the one the listeners point into: the first */
+	const struct config *config;      /* in config_arena */
+	const struct config *bound;       /* the one the listeners point into: the first */
+	struct certificates certificates; /* of config; in the same arena, their keys wiped with it */
 	struct arena first_arena;
 	struct identity identity;
 	struct listeners listeners;
@@ -155,6 +157,7 @@ static int be_server(struct supervisor *s, int lifeline, int channel)
 		return (int)exit_code_of(e.code);
 	}
 	struct server_start start = { .config = s->config,
+		                      .certificates = &s->certificates,
 		                      .listeners = &s->listeners,
 		                      .config_path = s->config_path,
 		                      .lifeline = lifeline,
@@ -257,33 +260,62 @@ static void stop(struct supervisor *s)
 		kill(s->pid, SIGKILL);
 }
 
-/* The text travels as an unnamed file, since the server's user may not be allowed to read the owner's. */
-static err send_config(int channel, str text)
+/* Octets travel as unnamed files, since the server's user may not be allowed to read the owner's. */
+static err put_aside(const char *name, str octets, file *out)
 {
-	AUTO(file) f = memfd_create("config", MFD_CLOEXEC);
+	AUTO(file) f = memfd_create(name, MFD_CLOEXEC);
+	struct iovec part = { (void *)(uintptr_t)octets.ptr, octets.len };
+
+	if (f < 0)
+		return err_errno(NULL, errno, "handing over the configuration");
+	TRY(file_write_at(f, &part, 1, 0));
+	*out = file_take(&f);
+	return OK;
+}
+
+static err send_config(int channel, str text, str certificates)
+{
+	AUTO(file) text_file = FILE_NONE;
+	AUTO(file) certificates_file = FILE_NONE;
 	char word = SERVER_RELOAD;
-	struct iovec octets = { (void *)(uintptr_t)text.ptr, text.len };
 	struct iovec word_part = { &word, 1 };
-	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(2 * sizeof(int))] = { 0 };
 	struct msghdr message = { .msg_iov = &word_part,
 		                  .msg_iovlen = 1,
 		                  .msg_control = control,
 		                  .msg_controllen = sizeof control };
 	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
-	if (f < 0)
-		return err_errno(NULL, errno, "handing over the configuration");
-	TRY(file_write_at(f, &octets, 1, 0));
+	TRY(put_aside("config", text, &text_file));
+	TRY(put_aside("certificates", certificates, &certificates_file));
+	const int attached[2] = { text_file, certificates_file };
 	header->cmsg_level = SOL_SOCKET;
 	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &f, sizeof(int));
+	header->cmsg_len = CMSG_LEN(sizeof attached);
+	memcpy(CMSG_DATA(header), attached, sizeof attached);
 	if (sendmsg(channel, &message, MSG_NOSIGNAL) < 0)
 		return err_errno(NULL, errno, "handing over the configuration");
 	return OK;
 }
 
-static err load_anew(struct supervisor *s, struct arena *arena, const struct config **out)
+static err hand_over(struct supervisor *s, struct arena *arena, str text,
+                     const struct certificates *certificates)
+{
+	struct buf octets;
+
+	if (!s->pid)
+		return OK; /* the next one is given them when it starts */
+	buf_init(&octets, arena, 2 * LIMIT_CERTIFICATES);
+	certificates_format(&octets, certificates);
+	TRY(buf_err(&octets));
+	err e = send_config(s->channel, text, buf_str(&octets));
+	explicit_bzero(octets.ptr, octets.len);
+	return e;
+}
+
+/* On failure what was read into *certificates is to be forgotten with the arena. */
+static err load_anew(struct supervisor *s, struct arena *arena, struct certificates *certificates,
+                     const struct config **out)
 {
 	struct config *new;
 	struct buf keys;
@@ -296,26 +328,30 @@ static err load_anew(struct supervisor *s, struct arena *arena, const struct con
 	if (keys.len)
 		return err_new(arena, ERR_BUSY, "takes effect only after a restart: " STR_FMT,
 		               STR_ARG(buf_str(&keys)));
-	if (s->pid)
-		TRY(send_config(s->channel, text));
+	TRY(certificates_load(arena, new, certificates));
+	TRY(hand_over(s, arena, text, certificates));
 	*out = new;
 	return OK;
 }
 
-/* All or nothing: what is refused leaves the former configuration as it was. */
+/* All or nothing: what is refused leaves the former configuration and certificates as they were. */
 static void reload(struct supervisor *s)
 {
+	struct certificates certificates = { 0 };
 	struct arena arena;
 
 	notify_reloading();
-	arena_init(&arena, NULL, 4 * LIMIT_CONFIG_FILE);
-	err e = load_anew(s, &arena, &s->config);
+	arena_init(&arena, NULL, config_arena_octets);
+	err e = load_anew(s, &arena, &certificates, &s->config);
 	if (e.code == ERR_OK) {
+		certificates_forget(&s->certificates);
 		arena_reset(&s->config_arena);
 		s->config_arena = arena;
+		s->certificates = certificates;
 		log_event(EV_CONFIG_LOADED, LOG_STR("file", s->config_path));
 	} else {
 		log_event(EV_CONFIG_REFUSED, LOG_STR("file", s->config_path), LOG_Z("what", e.what));
+		certificates_forget(&certificates);
 		arena_reset(&arena);
 	}
 	notify_send("READY=1");
@@ -376,6 +412,7 @@ static err prepare(struct supervisor *s, struct command_line *line)
 
 	TRY(command_config_path(line, &s->config_path));
 	TRY(config_load(&s->first_arena, s->config_path, &config));
+	TRY(certificates_load(&s->first_arena, config, &s->certificates));
 	s->config = s->bound = config;
 	raise_descriptor_limit();
 	umask(077);
@@ -408,8 +445,8 @@ static int serve(struct command_line *line)
 		                .channel = FILE_NONE,
 		                .exit_code = -1 };
 
-	arena_init(&s.first_arena, NULL, 4 * LIMIT_CONFIG_FILE);
-	arena_init(&s.config_arena, NULL, 4 * LIMIT_CONFIG_FILE);
+	arena_init(&s.first_arena, NULL, config_arena_octets);
+	arena_init(&s.config_arena, NULL, config_arena_octets);
 	int code = prepare_or_say(&s, line);
 	if (code == EXIT_FINE) {
 		log_event(EV_CONFIG_LOADED, LOG_STR("file", s.config_path));
@@ -417,6 +454,7 @@ static int serve(struct command_line *line)
 		listeners_unlink(line->arena, s.bound);
 		log_event(EV_SERVER_STOPPED);
 	}
+	certificates_forget(&s.certificates);
 	arena_reset(&s.config_arena);
 	arena_reset(&s.first_arena);
 	return code;

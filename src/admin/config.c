@@ -122,6 +122,28 @@ static err check_listeners(struct config_reader *r, const struct toml_node *root
 	return OK;
 }
 
+/* Listeners that could serve nobody. */
+static err check_beginnings(struct config_reader *r, const struct toml_node *root, const struct config *c)
+{
+	static const enum config_protocol under_tls[] = { CONFIG_SUBMISSIONS, CONFIG_IMAPS, CONFIG_POP3S,
+		                                          CONFIG_HTTPS };
+
+	for (size_t i = 0; i < sizeof under_tls / sizeof under_tls[0] && c->certificates.count == 0; i++)
+		if (c->listen[under_tls[i]].count)
+			return config_refuse(
+				r, place_of(root, "listen"),
+				"listen.%s: needs a certificate; add one to [[tls.certificates]]",
+				config_protocols[under_tls[i]].name);
+	for (size_t p = 0; p < CONFIG_PROTOCOLS && c->network.proxy_from.count == 0; p++)
+		for (size_t i = 0; i < c->listen[p].count; i++)
+			if (c->listen[p].item[i].proxy)
+				return config_refuse(r, place_of(root, "listen"),
+				                     "listen.%s: with proxy = true only the networks of "
+				                     "network.proxy_from may connect; name the proxy's there",
+				                     config_protocols[p].name);
+	return OK;
+}
+
 /* What no single key can tell. */
 static err check_whole(struct config_reader *r, const struct toml_node *root, const struct config *c)
 {
@@ -137,7 +159,8 @@ static err check_whole(struct config_reader *r, const struct toml_node *root, co
 	if (c->store.url_file.len)
 		return config_refuse(r, place_of(root, "store.url_file"),
 		                     "store.url_file: means nothing with engine = \"sqlite\"; remove it");
-	return check_listeners(r, root, c);
+	TRY(check_listeners(r, root, c));
+	return check_beginnings(r, root, c);
 }
 
 /* One form of each value, so that it can be compared and joined with a file name. */

@@ -54,8 +54,12 @@ static err read_listener(struct config_reader *r, const struct toml_node *node, 
 		return config_refuse(r, proxy->at, "proxy is %s; write true or false",
 		                     toml_kind_name(proxy->kind));
 	l->proxy = proxy && proxy->boolean;
-	return l->proxy ? config_refuse(r, proxy->at, "this version reads no PROXY header; leave proxy out")
-	                : OK;
+	if (l->proxy && l->path.len)
+		return config_refuse(
+			r, proxy->at,
+			"a socket in the file system takes no PROXY header: network.proxy_from could "
+			"not say from whom; listen on 127.0.0.1 for it");
+	return OK;
 }
 
 static err read_listeners(struct config_reader *r, const struct toml_node *node, void *field)
@@ -104,7 +108,9 @@ static void write_listeners(struct buf *out, const struct config_key *key, const
 		buf_init_fixed(&one, text, sizeof text);
 		config_listener_format(&one, &list->item[i]);
 		buf_add(out, i ? STR(", ") : STR(""));
+		buf_add(out, list->item[i].proxy ? STR("{ address = ") : STR(""));
 		log_add_json_string(out, buf_str(&one));
+		buf_add(out, list->item[i].proxy ? STR(", proxy = true }") : STR(""));
 	}
 	buf_add_char(out, ']');
 }

@@ -225,6 +225,8 @@ static size_t handle(void *session, enum conn_event event, str octets)
 	case CONN_OPENED:
 		conn_set_timeout(c->conn, LIMIT_HTTP_IDLE_MS);
 		return 0;
+	case CONN_SECURED: /* HTTP has no STARTTLS */
+		return 0;
 	case CONN_OCTETS:
 		return read_octets(c, octets);
 	case CONN_DRAINED:

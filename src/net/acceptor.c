@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "net/conn_internal.h"
 #include "net/peer_count.h"
 
@@ -14,6 +13,7 @@ struct listener {
 	struct listener *next;
 	struct acceptor *acceptor;
 	const struct conn_service *service;
+	struct listen_manner manner;
 	int fd;
 };
 
@@ -26,7 +26,7 @@ struct errand {
 struct acceptor {
 	struct loops *loops;
 	struct loop *loop; /* the first: all below that is not atomic or locked is its thread's */
-	struct work *work;
+	struct conn_host host;
 	struct listener *listeners;
 	struct timer pause;    /* set: out of descriptors, nothing is accepted */
 	struct timer patience; /* of the shutdown */
@@ -35,6 +35,9 @@ struct acceptor {
 	_Atomic uint32_t total, per_address, per_network; /* limits */
 	_Atomic uint32_t connections;
 	struct peer_count peers;
+	pthread_mutex_t proxies_lock; /* guards the next two */
+	ip_network *proxies;
+	size_t proxy_count;
 	struct errand *shutdown_errands, *abort_errands; /* one a loop */
 
 	struct post shutdown_post, empty_post;
@@ -46,23 +49,19 @@ struct acceptor {
 
 /* --- one connection --- */
 
-static void refuse(int fd, const struct conn_service *service, ip peer, const char *why)
-{
-	char text[64];
-	struct buf b;
+static const char stranger[] = "not in network.proxy_from";
 
-	/* Best effort: a fresh socket has room for one line, and nobody waits for a peer that we refuse. */
-	if (service->refusal.len &&
-	    send(fd, service->refusal.ptr, service->refusal.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+static void refuse(const struct listener *l, int fd, ip peer, const char *why)
+{
+	str said = l->service->refusal;
+
+	/* Best effort: a fresh socket has room for one line, and nobody waits for a peer that we refuse. One
+	 * that expects TLS first could not read it, and a stranger is told nothing. */
+	if (said.len && !l->manner.tls_first && why != stranger && send(fd, said.ptr, said.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		shutdown(fd, SHUT_WR);
 	close(fd);
-	buf_init_fixed(&b, text, sizeof text);
-	ip_format(&b, peer);
-	log_event(EV_SESSION_REFUSED, LOG_STR("service", str_of(service->name)),
-	          LOG_STR("remote_ip", buf_str(&b)), LOG_STR("why", str_of(why)));
+	conn_log_refused(l->service, peer, why);
 }
-
-static bool is_counted(bool is_unix, ip peer) { return !is_unix && !ip_is_loopback(peer); }
 
 /* The last connection and the shutdown itself may both find that none is left: one of them tells. */
 static void tell_if_empty(struct acceptor *a)
@@ -76,23 +75,50 @@ static void conn_gone(struct conn *conn, void *user)
 {
 	struct acceptor *a = user;
 
-	if (is_counted(conn->is_unix, conn->peer))
+	if (conn->is_counted)
 		peer_count_remove(&a->peers, conn->peer);
 	if (atomic_fetch_sub(&a->connections, 1) == 1)
 		tell_if_empty(a);
 }
 
-static const char *limit_reached(struct acceptor *a, const struct conn_socket *socket)
+/* Counts one more of `peer`, or says why not. */
+static const char *count_peer(struct acceptor *a, bool is_unix, ip peer, bool *counted)
 {
+	*counted = false;
+	if (is_unix || ip_is_loopback(peer))
+		return NULL;
+	err e = peer_count_add(&a->peers, peer, atomic_load(&a->per_address), atomic_load(&a->per_network));
+	*counted = e.code == ERR_OK;
+	return e.code == ERR_OK ? NULL : e.code == ERR_LIMIT ? "connections_per_address" : "out of memory";
+}
+
+/* Any loop: whom a proxy passes on. */
+static const char *admit(struct conn *conn, void *user)
+{
+	return count_peer(user, conn->is_unix, conn->peer, &conn->is_counted);
+}
+
+static bool is_proxy(struct acceptor *a, const struct conn_socket *socket)
+{
+	bool is = false;
+
+	pthread_mutex_lock(&a->proxies_lock);
+	for (size_t i = 0; i < a->proxy_count && !is; i++)
+		is = !socket->is_unix && ip_in(socket->peer, a->proxies[i]);
+	pthread_mutex_unlock(&a->proxies_lock);
+	return is;
+}
+
+static const char *limit_reached(const struct listener *l, struct conn_socket *socket)
+{
+	struct acceptor *a = l->acceptor;
+
 	if (atomic_load(&a->connections) >= atomic_load(&a->total))
 		return "connections";
-	if (!is_counted(socket->is_unix, socket->peer))
-		return NULL;
-	err e = peer_count_add(&a->peers, socket->peer, atomic_load(&a->per_address),
-	                       atomic_load(&a->per_network));
-	if (e.code == ERR_OK)
-		return NULL;
-	return e.code == ERR_LIMIT ? "connections_per_address" : "out of memory";
+	/* A proxy itself is not counted: those whom it passes on are, once they are known. */
+	if (l->manner.proxy)
+		return is_proxy(a, socket) ? NULL : stranger;
+	return count_peer(a, socket->is_unix, socket->peer, &socket->is_counted);
 }
 
 static struct loop *least_loaded(struct acceptor *a)
@@ -111,20 +137,20 @@ static struct loop *least_loaded(struct acceptor *a)
 static void serve(struct listener *l, struct conn_socket socket)
 {
 	struct acceptor *a = l->acceptor;
-	const char *limit = limit_reached(a, &socket);
+	const char *limit = limit_reached(l, &socket);
 	struct conn *conn;
 
 	if (limit) {
-		refuse(socket.fd, l->service, socket.peer, limit);
+		refuse(l, socket.fd, socket.peer, limit);
 		return;
 	}
 	atomic_fetch_add(&a->connections, 1);
-	err e = conn_new(least_loaded(a), a->work, l->service, socket, conn_gone, a, &conn);
+	err e = conn_new(least_loaded(a), &a->host, l->service, l->manner, socket, &conn);
 	if (e.code != ERR_OK) {
 		atomic_fetch_sub(&a->connections, 1);
-		if (is_counted(socket.is_unix, socket.peer))
+		if (socket.is_counted)
 			peer_count_remove(&a->peers, socket.peer);
-		refuse(socket.fd, l->service, socket.peer, e.what);
+		refuse(l, socket.fd, socket.peer, e.what);
 		return;
 	}
 	conn_start(conn);
@@ -194,7 +220,7 @@ static void run_short(struct listener *l)
 	if (a->reserve >= 0) {
 		close(a->reserve);
 		if (accept_one(l->fd, &socket) == 0)
-			refuse(socket.fd, l->service, socket.peer, "out of descriptors");
+			refuse(l, socket.fd, socket.peer, "out of descriptors");
 	}
 	a->reserve = reserve_open(); /* where this fails too it is tried again at the next shortage */
 	poll_all(a, false);
@@ -252,7 +278,8 @@ static void stop_accepting(struct acceptor *a)
 	}
 }
 
-err acceptor_add(struct acceptor *acceptor, int fd, const struct conn_service *service)
+err acceptor_add(struct acceptor *acceptor, int fd, const struct conn_service *service,
+                 struct listen_manner manner)
 {
 	struct listener *l = calloc(1, sizeof *l);
 
@@ -265,6 +292,7 @@ err acceptor_add(struct acceptor *acceptor, int fd, const struct conn_service *s
 	}
 	l->acceptor = acceptor;
 	l->service = service;
+	l->manner = manner;
 	l->fd = fd;
 	l->next = acceptor->listeners;
 	acceptor->listeners = l;
@@ -332,6 +360,25 @@ void acceptor_shutdown(struct acceptor *acceptor, int64_t patience_ms, void (*fi
 
 /* --- life --- */
 
+void acceptor_set_tls(struct acceptor *acceptor, struct tls *tls) { acceptor->host.tls = tls; }
+
+err acceptor_set_proxy_from(struct acceptor *acceptor, const ip_network *networks, size_t count)
+{
+	ip_network *copy = calloc(count ? count : 1, sizeof *copy);
+
+	if (!copy)
+		return ERR_NO_MEMORY;
+	if (count)
+		memcpy(copy, networks, count * sizeof *copy);
+	pthread_mutex_lock(&acceptor->proxies_lock);
+	ip_network *former = acceptor->proxies;
+	acceptor->proxies = copy;
+	acceptor->proxy_count = count;
+	pthread_mutex_unlock(&acceptor->proxies_lock);
+	free(former);
+	return OK;
+}
+
 void acceptor_set_limits(struct acceptor *acceptor, struct connection_limits limits)
 {
 	atomic_store(&acceptor->total, limits.total);
@@ -358,7 +405,7 @@ err acceptor_new(struct loops *loops, struct work *work, struct connection_limit
 	}
 	a->loops = loops;
 	a->loop = loops_get(loops, 0);
-	a->work = work;
+	a->host = (struct conn_host){ .work = work, .gone = conn_gone, .admit = admit, .user = a };
 	a->pause.fire = pause_over;
 	a->patience.fire = patience_over;
 	a->shutdown_post.run = shutdown_run;
@@ -366,6 +413,7 @@ err acceptor_new(struct loops *loops, struct work *work, struct connection_limit
 	a->reserve = reserve_open();
 	acceptor_set_limits(a, limits);
 	peer_count_init(&a->peers);
+	pthread_mutex_init(&a->proxies_lock, NULL);
 	*out = a;
 	return OK;
 }
@@ -378,6 +426,8 @@ void acceptor_free(struct acceptor *acceptor)
 	if (acceptor->reserve >= 0)
 		close(acceptor->reserve);
 	peer_count_fini(&acceptor->peers);
+	pthread_mutex_destroy(&acceptor->proxies_lock);
+	free(acceptor->proxies);
 	free(acceptor->shutdown_errands);
 	free(acceptor->abort_errands);
 	free(acceptor);

@@ -5,10 +5,9 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 enum { REST_MIN = 256, BY_ID_MIN = 64 };
-
-static _Atomic uint64_t last_id;
 
 /* --- who is there --- */
 
@@ -73,7 +72,7 @@ static bool by_id_grow(struct loop *loop)
 	return true;
 }
 
-static bool by_id_add(struct conn *c)
+bool conn_list(struct conn *c)
 {
 	struct loop *loop = c->loop;
 
@@ -109,6 +108,17 @@ void *conn_find_session(struct loop *loop, uint64_t id)
 
 /* --- events, ends --- */
 
+void conn_log_refused(const struct conn_service *service, ip peer, const char *why)
+{
+	char text[64];
+	struct buf b;
+
+	buf_init_fixed(&b, text, sizeof text);
+	ip_format(&b, peer);
+	log_event(EV_SESSION_REFUSED, LOG_STR("service", str_of(service->name)),
+	          LOG_STR("remote_ip", buf_str(&b)), LOG_STR("why", str_of(why)));
+}
+
 void conn_deliver(struct conn *conn, enum conn_event event)
 {
 	if (conn->session)
@@ -122,7 +132,8 @@ void conn_free(struct conn *conn)
 	struct loop *loop = conn->loop;
 
 	atomic_fetch_sub_explicit(&loop->load, 1, memory_order_relaxed);
-	conn->gone(conn, conn->gone_user);
+	conn->host->gone(conn, conn->host->user);
+	conn_tls_free(conn);
 	free(conn->rest);
 	free(conn);
 }
@@ -133,6 +144,8 @@ static void let_go(uv_handle_t *handle)
 	struct loop *loop = c->loop;
 
 	by_id_remove(c);
+	if (!c->session && c->why)
+		conn_log_refused(c->service, c->peer, c->why);
 	conn_deliver(c, CONN_CLOSED);
 	c->session = NULL;
 	c->closed = true;
@@ -152,6 +165,7 @@ void conn_end(struct conn *conn, const char *why)
 	loop_timer_set(conn->loop, &conn->retry, 0);
 	loop_turn_remove(&conn->turn);
 	output_drop(&conn->out, conn->loop);
+	conn_tls_end(conn);
 	uv_close(&conn->uv.handle, let_go);
 }
 
@@ -174,7 +188,9 @@ void conn_shutdown_all(struct loop *loop)
 	for (; at != &loop->conns; at = next) {
 		struct conn *c = CONTAINER(at, struct conn, in_loop);
 		next = at->next;
-		if (!c->ended && !c->closing)
+		if (!c->session)
+			conn_end(c, "server stops");
+		else if (!c->ended && !c->closing)
 			conn_deliver(c, CONN_SHUTDOWN);
 	}
 }
@@ -187,6 +203,11 @@ static void timer_fired(struct timer *timer)
 
 	if (c->closing) {
 		conn_end(c, "peer does not read");
+		return;
+	}
+	if (c->stage != CONN_SERVED) {
+		conn_end(c,
+		         c->stage == CONN_IN_HEADER ? "no PROXY header in time" : "no TLS handshake in time");
 		return;
 	}
 	/* Octets only note their time: moving the deadline waits until it would fire. */
@@ -208,33 +229,32 @@ void conn_set_timeout(struct conn *conn, int64_t ms)
 		return;
 	conn->timeout_ms = ms;
 	conn_touch(conn);
-	loop_timer_set(conn->loop, &conn->timer, ms);
+	if (conn->stage == CONN_SERVED)
+		loop_timer_set(conn->loop, &conn->timer, ms);
 }
 
 /* --- closing --- */
 
-static void reading_stop(struct conn *c)
+void conn_stop_reading(struct conn *c)
 {
 	if (c->reading)
 		uv_read_stop(&c->uv.stream);
 	c->reading = false;
 }
 
-static void reading_start(struct conn *c);
-
-static void close_begin(struct conn *c, const char *why)
+void conn_begin_close(struct conn *c, const char *why)
 {
 	if (c->closing || c->ended)
 		return;
 	c->closing = true;
 	c->why = why;
 	c->rest_len = 0;
-	reading_stop(c);
+	conn_stop_reading(c);
 	loop_timer_set(c->loop, &c->timer, LIMIT_CLOSE_MS);
 	loop_turn_add(c->loop, &c->turn);
 }
 
-void conn_close(struct conn *conn) { close_begin(conn, "closed"); }
+void conn_close(struct conn *conn) { conn_begin_close(conn, "closed"); }
 
 /* A socket closed over input not read answers with a reset, which may overtake the last reply (RFC 9293
  * §3.6.1). Then our side ends first, and the input is read and dropped for a while. */
@@ -250,12 +270,12 @@ void conn_output_done(struct conn *c)
 	}
 	c->lingering = true;
 	loop_timer_set(c->loop, &c->timer, LIMIT_LINGER_MS);
-	reading_start(c);
+	conn_start_reading(c);
 }
 
 /* --- input --- */
 
-static bool rest_keep(struct conn *c, str octets)
+bool conn_keep_rest(struct conn *c, str octets)
 {
 	size_t room = REST_MIN;
 
@@ -292,27 +312,48 @@ static void offer(struct conn *c, str octets)
 
 	assert(used <= octets.len);
 	if (c->ended || c->closing) {
-		rest_keep(c, STR(""));
+		conn_keep_rest(c, STR(""));
+		return;
+	}
+	if (c->stage == CONN_IN_HANDSHAKE) { /* conn_start_tls was called */
+		conn_tls_drop(c, octets.len - used);
 		return;
 	}
 	str left = str_from(octets, used);
-	if (!rest_keep(c, left)) {
+	if (!conn_keep_rest(c, left)) {
 		conn_end(c, "out of memory");
 		return;
 	}
 	if (left.len == LIMIT_READ_BUFFER) {
 		/* Full: an owner that pauses gets the rest later, one that waits for more never will. */
 		if (c->paused)
-			reading_stop(c);
+			conn_stop_reading(c);
 		else if (used == 0 && !c->offer_due)
 			conn_end(c, "input was not consumed");
 	}
 	if (c->at_eof && !c->paused && !c->offer_due)
-		close_begin(c, "closed by the peer");
+		conn_begin_close(c, "closed by the peer");
+}
+
+void conn_offer_sealed(struct conn *c, bool again)
+{
+	char *buffer = c->loop->read_buffer;
+
+	if (c->rest_len)
+		memcpy(buffer, c->rest, c->rest_len);
+	size_t got = conn_tls_read(c, buffer + c->rest_len, LIMIT_READ_BUFFER - c->rest_len);
+	if (c->ended || c->closing)
+		return;
+	if (got || again || c->at_eof)
+		offer(c, (str){ buffer, c->rest_len + got });
+	if (c->ended || c->closing || c->paused || !conn_tls_has_more(c))
+		return;
+	c->offer_due = true;
+	loop_turn_add(c->loop, &c->turn);
 }
 
 /* `size` octets stand in the loop's read buffer behind room for the rest. */
-static void conn_took_octets(struct conn *c, size_t size)
+static void took_octets(struct conn *c, size_t size)
 {
 	char *buffer = c->loop->read_buffer;
 
@@ -320,13 +361,17 @@ static void conn_took_octets(struct conn *c, size_t size)
 	if (c->rest_len)
 		memcpy(buffer, c->rest, c->rest_len);
 	str octets = { buffer, c->rest_len + size };
+	if (c->stage == CONN_IN_HEADER) {
+		conn_proxy_took(c, octets);
+		return;
+	}
 	if (!c->paused) {
 		offer(c, octets);
 		return;
 	}
 	/* What a paused connection still sends is kept once; the rest waits in its socket. */
-	reading_stop(c);
-	if (!rest_keep(c, octets))
+	conn_stop_reading(c);
+	if (!conn_keep_rest(c, octets))
 		conn_end(c, "out of memory");
 }
 
@@ -336,7 +381,10 @@ static void give_buffer(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 
 	(void)suggested;
 	assert(c->rest_len < LIMIT_READ_BUFFER);
-	*buf = uv_buf_init(c->loop->read_buffer + c->rest_len, LIMIT_READ_BUFFER - c->rest_len);
+	if (c->tls)
+		*buf = uv_buf_init(c->loop->sealed_buffer, LIMIT_READ_BUFFER);
+	else
+		*buf = uv_buf_init(c->loop->read_buffer + c->rest_len, LIMIT_READ_BUFFER - c->rest_len);
 }
 
 static void took(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
@@ -351,24 +399,28 @@ static void took(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 			conn_end(c, c->why);
 		return;
 	}
-	if (n > 0) {
-		conn_took_octets(c, (size_t)n);
+	if (n > 0 && c->tls)
+		conn_tls_took(c, (size_t)n);
+	else if (n > 0)
+		took_octets(c, (size_t)n);
+	if (n > 0)
 		return;
-	}
-	if (n != UV_EOF) {
-		conn_end(c, "reset by the peer");
+	if (n != UV_EOF || c->stage != CONN_SERVED) {
+		conn_end(c, n != UV_EOF                  ? "reset by the peer"
+		            : c->stage == CONN_IN_HEADER ? "closed before its PROXY header"
+		                                         : "closed in the TLS handshake");
 		return;
 	}
 	/* What it sent before is still answered; what it left unfinished never will be. */
-	reading_stop(c);
+	conn_stop_reading(c);
 	c->at_eof = true;
 	if (!c->paused && !c->offer_due)
-		close_begin(c, "closed by the peer");
+		conn_begin_close(c, "closed by the peer");
 }
 
-static void reading_start(struct conn *c)
+void conn_start_reading(struct conn *c)
 {
-	if (c->reading || c->at_eof)
+	if (c->reading || c->at_eof || c->ended)
 		return;
 	c->reading = true;
 	if (uv_read_start(&c->uv.stream, give_buffer, took) != 0)
@@ -380,7 +432,7 @@ void conn_pause(struct conn *conn) { conn->paused = true; }
 void conn_resume(struct conn *conn)
 {
 	conn->paused = false;
-	if (conn->ended || conn->closing)
+	if (conn->ended || conn->closing || conn->stage != CONN_SERVED)
 		return;
 	conn->offer_due = true;
 	loop_turn_add(conn->loop, &conn->turn);
@@ -390,98 +442,24 @@ static void turn_run(struct turn *turn)
 {
 	struct conn *c = CONTAINER(turn, struct conn, turn);
 
-	if (c->offer_due && !c->paused && !c->closing) {
-		offer(c, (str){ c->rest, c->rest_len });
-		if (!c->ended && !c->closing && !c->paused && c->rest_len < LIMIT_READ_BUFFER)
-			reading_start(c);
+	if (c->offer_due && !c->paused && !c->closing && c->stage == CONN_SERVED) {
+		if (c->tls)
+			conn_offer_sealed(c, true);
+		else
+			offer(c, (str){ c->rest, c->rest_len });
+		if (c->tls)
+			conn_tls_settle(c);
+		if (!c->ended && !c->closing && !c->paused && c->rest_len < LIMIT_READ_BUFFER &&
+		    !(c->tls && conn_tls_has_more(c)))
+			conn_start_reading(c);
 	}
 	if (!c->ended)
 		conn_flush(c);
 }
 
-/* --- opening --- */
-
-static int socket_take(struct conn *c)
+void conn_set_callbacks(struct conn *c)
 {
-	struct sockaddr_storage sa;
-	socklen_t size = sizeof sa;
-	int failed;
-
-	if (c->is_unix) {
-		failed = uv_pipe_init(&c->loop->uv, &c->uv.pipe, 0);
-		assert(failed == 0); /* it only fills in the struct */
-		return uv_pipe_open(&c->uv.pipe, c->fd);
-	}
-	if (getsockname(c->fd, (struct sockaddr *)&sa, &size) == 0) {
-		err e = ip_of_sockaddr((struct sockaddr *)&sa, &c->local, &c->local_port);
-		(void)e; /* our own address stays unknown: only logs miss it */
-	}
-	failed = uv_tcp_init(&c->loop->uv, &c->uv.tcp);
-	assert(failed == 0);
-	failed = uv_tcp_open(&c->uv.tcp, c->fd);
-	if (!failed)
-		uv_tcp_nodelay(&c->uv.tcp, 1);
-	return failed;
-}
-
-static void open_run(struct post *post)
-{
-	struct conn *c = CONTAINER(post, struct conn, opening);
-
-	if (c->loop->stopping || !by_id_add(c)) {
-		close(c->fd);
-		conn_free(c);
-		return;
-	}
-	if (socket_take(c) != 0) {
-		close(c->fd);
-		conn_end(c, "socket can't be used");
-		return;
-	}
-	c->fd = -1;
-	conn_touch(c);
-	c->session = c->service->open(c, c->service);
-	if (!c->session) {
-		conn_end(c, "out of memory");
-		return;
-	}
-	conn_deliver(c, CONN_OPENED);
-	if (!c->ended && !c->closing)
-		reading_start(c);
-}
-
-err conn_new(struct loop *loop, struct work *work, const struct conn_service *service,
-             struct conn_socket socket, void (*gone)(struct conn *conn, void *user), void *gone_user,
-             struct conn **out)
-{
-	struct conn *c = calloc(1, sizeof *c);
-
-	if (!c)
-		return ERR_NO_MEMORY;
-	c->loop = loop;
-	c->work = work;
-	c->service = service;
-	c->fd = socket.fd;
-	c->is_unix = socket.is_unix;
-	c->peer = socket.peer;
-	c->peer_port = socket.peer_port;
-	c->gone = gone;
-	c->gone_user = gone_user;
-	c->id = atomic_fetch_add_explicit(&last_id, 1, memory_order_relaxed) + 1;
-	c->opening.run = open_run;
 	c->turn.run = turn_run;
 	c->timer.fire = timer_fired;
 	c->retry.fire = retry_fired;
-	output_init(&c->out);
-	atomic_fetch_add_explicit(&loop->load, 1, memory_order_relaxed);
-	*out = c;
-	return OK;
-}
-
-void conn_start(struct conn *conn)
-{
-	if (conn->loop == loop_current())
-		open_run(&conn->opening);
-	else
-		loop_post(conn->loop, &conn->opening);
 }

@@ -8,10 +8,14 @@
  * Output is a queue of byte runs (copied) and ranges of files (read when their turn comes, by
  * preadv2(RWF_NOWAIT) on the loop or, on a miss, by a WORK_READ job). It is written before
  * the loop sleeps, coalesced over all that a turn brought. An idle connection holds no buffers.
+ *
+ * TLS (1.2 and later, as the server) begins with the connection or where the session asks for it; below it
+ * everything is the same: octets, ranges, pauses, time-outs. The handshake runs on the loop.
  */
 #ifndef NET_CONN_H
 #define NET_CONN_H
 
+#include "base/buf.h"
 #include "base/ip.h"
 #include "net/loop.h"
 #include "net/work.h"
@@ -20,6 +24,7 @@ struct conn;
 
 enum conn_event {
 	CONN_OPENED,    /* first event; the session says its greeting */
+	CONN_SECURED,   /* the handshake that conn_start_tls asked for is done */
 	CONN_OCTETS,    /* `octets` are all that is not consumed; the return value is how many were */
 	CONN_DRAINED,   /* the output queue is empty again after conn_write* said it was full */
 	CONN_TIMED_OUT, /* neither octet in nor out for the time of conn_set_timeout */
@@ -93,6 +98,42 @@ bool conn_full(const struct conn *conn);
 /* Was the last octet an LF? Ranges count when they have been read: ask when the queue is empty, or leave it
  * to conn_write_dot_end. */
 bool conn_at_line_start(const struct conn *conn);
+
+/* --- TLS --- */
+/* May conn_start_tls be called: there is a certificate, and the connection is in the clear. */
+bool conn_can_start_tls(const struct conn *conn);
+/* For STARTTLS, its reply written: once that is out TLS begins. What came before and was not consumed is
+ * dropped (RFC 3207 §6, RFC 2595 §2.1): nobody vouches for it. Then CONN_SECURED, or CONN_CLOSED where the
+ * handshake fails or takes over LIMIT_HANDSHAKE_MS; until then nothing else but CONN_SHUTDOWN comes, and
+ * nothing may be written. ERR_MISSING no certificate   ERR_CLOSED   ERR_NOSPACE */
+err conn_start_tls(struct conn *conn) MUST_USE;
+/* Is the handshake done? */
+bool conn_is_secure(const struct conn *conn);
+/* Octets that came in the clear where the handshake was due, and were dropped. */
+size_t conn_tls_dropped(const struct conn *conn);
+
+/* As Received fields (RFC 8314 §7.4) and logs want it; slices live as long as the connection. */
+struct conn_tls_description {
+	str version;     /* "TLSv1.3" */
+	str cipher;      /* IANA's name: "TLS_AES_256_GCM_SHA384" */
+	str group;       /* IANA's name: "x25519"; "" where none is known */
+	unsigned bits;   /* of the cipher's key */
+	str server_name; /* what the client asked for (SNI); "" */
+	bool resumed;    /* by a session ticket */
+};
+/* False where the connection is not secure; *out is untouched. */
+bool conn_tls_describe(const struct conn *conn, struct conn_tls_description *out);
+
+/* Channel bindings for SCRAM-…-PLUS. tls-unique is not among them: it is not defined for TLS 1.3 and broken
+ * before (RFC 9266 §1). */
+enum conn_tls_binding {
+	CONN_TLS_EXPORTER,         /* RFC 9266: 32 octets; in 1.2 only with extended master secret */
+	CONN_TLS_SERVER_END_POINT, /* RFC 5929 §4: a hash of the certificate shown */
+};
+enum { CONN_TLS_BINDING_MAX = 64 }; /* octets */
+/* Appends the binding's octets, at most CONN_TLS_BINDING_MAX. ERR_MISSING this connection has none of that
+ * kind; nothing was appended. */
+err conn_tls_binding(const struct conn *conn, enum conn_tls_binding kind, struct buf *out) MUST_USE;
 
 /* --- ends --- */
 /* CONN_TIMED_OUT after `ms` without an octet in either direction, and again after as long; starts anew at

@@ -94,7 +94,7 @@ static void begin_range_read(struct conn *c)
 	}
 	r->conn = c;
 	r->job = (struct job){ .run = range_run, .done = range_done };
-	if (work_submit(c->work, WORK_READ, &r->job).code == ERR_OK) {
+	if (work_submit(c->host->work, WORK_READ, &r->job).code == ERR_OK) {
 		c->read_under_way = true;
 		return;
 	}
@@ -110,7 +110,7 @@ static void wrote(uv_write_t *write, int status);
 
 static void sent(struct conn *c, size_t size)
 {
-	output_sent(&c->out, c->loop, size);
+	output_sent(conn_wire(c), c->loop, size);
 	conn_touch(c);
 }
 
@@ -119,7 +119,8 @@ static bool write_ready(struct conn *c)
 {
 	struct iovec parts[PARTS_MAX];
 	uv_buf_t bufs[PARTS_MAX];
-	size_t count = output_parts(&c->out, parts, PARTS_MAX), total = 0;
+	struct output *wire = conn_wire(c);
+	size_t count = output_parts(wire, parts, PARTS_MAX), total = 0;
 
 	for (size_t i = 0; i < count; i++) {
 		bufs[i] = uv_buf_init(parts[i].iov_base, (unsigned)parts[i].iov_len);
@@ -135,7 +136,7 @@ static bool write_ready(struct conn *c)
 	if (n > 0 && (size_t)n == total)
 		return true;
 	/* The socket is full: libuv waits for it with what is left. */
-	count = output_parts(&c->out, parts, PARTS_MAX);
+	count = output_parts(wire, parts, PARTS_MAX);
 	c->write_octets = 0;
 	for (size_t i = 0; i < count; i++) {
 		bufs[i] = uv_buf_init(parts[i].iov_base, (unsigned)parts[i].iov_len);
@@ -190,12 +191,15 @@ void conn_flush(struct conn *c)
 		}
 		if (cold && !timer_is_set(&c->retry))
 			begin_range_read(c);
-		if (c->ended)
+		if (c->ended || (c->tls && !conn_tls_seal(c)))
 			return;
-		size_t ready = c->out.ready_octets;
+		size_t ready = conn_wire(c)->ready_octets;
 		if (ready == 0) {
-			if (output_waiting(&c->out) == 0)
-				tell_drained(c);
+			if (output_waiting(&c->out) > 0)
+				return;
+			if (c->tls && conn_tls_speaks_last(c))
+				continue;
+			tell_drained(c);
 			return;
 		}
 		if (given >= LIMIT_OUTPUT_TURN) {

@@ -19,6 +19,16 @@ err listen_bind_ip(struct arena *arena, ip address, uint16_t port, int *fd) MUST
 err listen_bind_unix(struct arena *arena, str path, unsigned mode, int *fd) MUST_USE;
 
 struct acceptor;
+struct tls;
+
+/* How connections of a listener begin. */
+struct listen_manner {
+	bool tls_first; /* the session opens after a handshake (RFC 8314 §3) */
+	bool proxy; /* a PROXY header comes first (net/proxy_header.h): the session's peer, and whom limits
+	               count, is the one it names. Peers that acceptor_set_proxy_from does not name are
+	               refused */
+	uint32_t handshake_ms; /* for the header, and again for a handshake; 0: LIMIT_HANDSHAKE_MS */
+};
 
 /* Counts of connections; shared by all listeners. */
 struct connection_limits {
@@ -30,8 +40,17 @@ struct connection_limits {
 err acceptor_new(struct loops *loops, struct work *work, struct connection_limits limits,
                  struct acceptor **out) MUST_USE;
 
+/* Before acceptor_add: what connections that begin TLS show. Borrowed for the acceptor's life; NULL: nothing,
+ * the default. */
+void acceptor_set_tls(struct acceptor *acceptor, struct tls *tls);
+
 /* Serves `fd`; the descriptor stays the caller's. `service` is borrowed for the acceptor's life. */
-err acceptor_add(struct acceptor *acceptor, int fd, const struct conn_service *service) MUST_USE;
+err acceptor_add(struct acceptor *acceptor, int fd, const struct conn_service *service,
+                 struct listen_manner manner) MUST_USE;
+
+/* Any thread. Who may connect to listeners with a PROXY header, from now on; copied. ERR_NOSPACE: the former
+ * ones stay. */
+err acceptor_set_proxy_from(struct acceptor *acceptor, const ip_network *networks, size_t count) MUST_USE;
 
 /* Any thread, after loops_start. New limits hold for connections accepted from now on. */
 void acceptor_set_limits(struct acceptor *acceptor, struct connection_limits limits);

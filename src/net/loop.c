@@ -229,10 +229,13 @@ static err loop_init(struct loop *loop, struct loops *loops, unsigned number)
 	link_init(&loop->conns);
 	wheel_init(&loop->wheel, clock_tick_ms());
 	loop->read_buffer = malloc(LIMIT_READ_BUFFER);
+	loop->sealed_buffer = malloc(LIMIT_READ_BUFFER);
 	loop->copy_buffer = malloc(LIMIT_READ_BUFFER);
-	err e = loop->read_buffer && loop->copy_buffer ? uv_parts_init(loop) : ERR_NO_MEMORY;
+	err e = loop->read_buffer && loop->sealed_buffer && loop->copy_buffer ? uv_parts_init(loop)
+	                                                                      : ERR_NO_MEMORY;
 	if (e.code != ERR_OK) {
 		free(loop->read_buffer);
+		free(loop->sealed_buffer);
 		free(loop->copy_buffer);
 		return e;
 	}
@@ -257,6 +260,7 @@ static void loop_fini(struct loop *loop)
 	}
 	free(loop->by_id);
 	free(loop->read_buffer);
+	free(loop->sealed_buffer);
 	free(loop->copy_buffer);
 }
 

@@ -38,8 +38,9 @@ struct loop {
 	struct arena_pool arena_pool;
 	struct block *spare_blocks;
 	size_t spare_block_count;
-	char *read_buffer; /* LIMIT_READ_BUFFER octets: what was just read, of one connection at a time */
-	char *copy_buffer; /* LIMIT_READ_BUFFER octets: file content on its way through dot-stuffing */
+	char *read_buffer;   /* LIMIT_READ_BUFFER octets: what was just read, of one connection at a time */
+	char *sealed_buffer; /* LIMIT_READ_BUFFER octets: the same under TLS, not yet opened */
+	char *copy_buffer;   /* LIMIT_READ_BUFFER octets: file content on its way through dot-stuffing */
 
 	/* conn.c's */
 	struct link conns;

@@ -318,7 +318,8 @@ static void test_bounded(void **state)
 	assert_in_range(toy.released, 1, 6);
 }
 
-int main(void)
+/* With "tls" all of it under TLS. */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_warm),         cmocka_unit_test(test_cold),
@@ -326,6 +327,8 @@ int main(void)
 		cmocka_unit_test(test_readers_gone), cmocka_unit_test(test_damaged),
 		cmocka_unit_test(test_busy_workers), cmocka_unit_test(test_bounded),
 	};
+	if (argc > 1 && strcmp(argv[1], "tls") == 0)
+		toy_begin_with_tls();
 	content_make();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,15 @@ static void apply(struct session *s, enum next next)
 		s->waiting = true;
 		conn_pause(s->conn);
 		return;
+	case NEXT_TLS:
+		assert(s->protocol->secured);
+		s->mode = NEXT_COMMAND;
+		arena_reset(&s->command_arena);
+		s->securing = true;
+		if (conn_start_tls(s->conn).code !=
+		    ERR_OK) /* out of memory, or the last certificate is gone */
+			session_abort(s);
+		return;
 	case NEXT_CLOSE:
 		s->closing = true;
 		conn_close(s->conn);
@@ -34,7 +43,7 @@ static void apply(struct session *s, enum next next)
 static void handled(struct session *s, enum next next)
 {
 	apply(s, next);
-	if (s->stopping && s->mode == NEXT_COMMAND && !s->waiting && !s->closing)
+	if (s->stopping && s->mode == NEXT_COMMAND && !s->waiting && !s->securing && !s->closing)
 		apply(s, s->protocol->shutdown(s));
 }
 
@@ -82,7 +91,7 @@ static size_t take_input(struct session *s, str octets)
 {
 	size_t at = 0;
 
-	for (unsigned turns = 0; at < octets.len && !s->waiting && !s->closing; turns++) {
+	for (unsigned turns = 0; at < octets.len && !s->waiting && !s->securing && !s->closing; turns++) {
 		size_t used;
 		bool went_on;
 
@@ -120,7 +129,7 @@ void session_wait_begin(struct session *s, struct session_wait *wait,
 static void go_on(struct session *s, enum next next)
 {
 	handled(s, next);
-	if (s->waiting || s->closing)
+	if (s->waiting || s->securing || s->closing)
 		return;
 	/* The client's time begins when it has its reply. */
 	if (s->timeout_ms)
@@ -152,7 +161,7 @@ static void drained(struct session *s)
 {
 	enum next (*resumed)(struct session * s) = s->on_drained;
 
-	if (s->closing)
+	if (s->closing || s->securing)
 		return;
 	if (!s->waiting) {
 		conn_resume(s->conn); /* take_input paused it */
@@ -182,6 +191,32 @@ static void log_session(const struct session *s, enum log_event event, str why)
 	          LOG_INT(s->did[1].name, s->did[1].count));
 }
 
+static void log_secured(const struct session *s)
+{
+	struct conn_tls_description tls;
+
+	if (conn_tls_describe(s->conn, &tls))
+		log_event(EV_SESSION_SECURED, LOG_INT("session", s->id),
+		          LOG_STR("service", str_of(s->protocol->service.name)),
+		          LOG_STR("version", tls.version), LOG_STR("cipher", tls.cipher),
+		          LOG_STR("group", tls.group), LOG_STR("server_name", tls.server_name),
+		          LOG_INT("resumed", tls.resumed));
+}
+
+static void secured(struct session *s)
+{
+	size_t dropped = conn_tls_dropped(s->conn);
+
+	log_secured(s);
+	if (dropped)
+		log_event(EV_PLAINTEXT_DROPPED, LOG_INT("session", s->id),
+		          LOG_STR("service", str_of(s->protocol->service.name)), LOG_INT("octets", dropped));
+	s->securing = false;
+	s->cutter = (struct line_cutter){ .line_max = s->protocol->line_max,
+		                          .strict = s->protocol->strict_line_ends };
+	handled(s, s->protocol->secured(s));
+}
+
 static void closed(struct session *s)
 {
 	if (s->protocol->closed)
@@ -198,7 +233,11 @@ static size_t session_handle(void *session, enum conn_event event, str octets)
 	switch (event) {
 	case CONN_OPENED:
 		log_session(s, EV_SESSION_OPENED, STR(""));
+		log_secured(s);
 		handled(s, s->protocol->opened(s));
+		return 0;
+	case CONN_SECURED:
+		secured(s);
 		return 0;
 	case CONN_OCTETS:
 		return take_input(s, octets);
@@ -212,7 +251,7 @@ static size_t session_handle(void *session, enum conn_event event, str octets)
 		return 0;
 	case CONN_SHUTDOWN:
 		s->stopping = true;
-		if (!s->waiting && !s->closing)
+		if (!s->waiting && !s->securing && !s->closing)
 			apply(s, s->protocol->shutdown(s));
 		return 0;
 	case CONN_CLOSED:

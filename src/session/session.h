@@ -25,6 +25,8 @@ enum next {
 	NEXT_WAIT,    /* work is under way: nothing is read until session_continue */
 	NEXT_OCTETS,  /* from here on input goes to `octets` (DATA, literals), until that returns something
 	                 else */
+	NEXT_TLS,     /* replied: TLS begins, and what the client sent behind this command is dropped. Then
+	                 `secured`; a handshake that fails ends the session. Legal where conn_can_start_tls */
 	NEXT_CLOSE,   /* send what is queued, close */
 };
 
@@ -45,6 +47,10 @@ struct session_protocol {
 	 * not consumed may be at most LIMIT_READ_BUFFER octets less one. May return NEXT_WAIT to be paused
 	 * and goes on in the mode that session_continue says. */
 	enum next (*octets)(struct session *s, str octets, size_t *used);
+	/* After NEXT_TLS: the session begins anew, and nothing that was said in the clear counts (RFC 3207
+	 * §4.2, RFC 2595 §4). NULL where NEXT_TLS is never returned. A listener with TLS from the first octet
+	 * calls `opened` after its handshake instead. */
+	enum next (*secured)(struct session *s);
 	enum next (*timed_out)(struct session *s); /* says so and returns NEXT_CLOSE */
 	/* The server stops. Asked when no command is under way, and again after each that follows;
 	 * usually says 421 and NEXT_CLOSE. A session inside DATA gets it too and may return NEXT_OCTETS to
@@ -71,7 +77,7 @@ struct session {
 	} did[2];
 	/* private to session.c */
 	enum next mode; /* NEXT_COMMAND or NEXT_OCTETS */
-	bool wait_begun, waiting, closing, stopping;
+	bool wait_begun, waiting, securing, closing, stopping;
 	struct line_cutter cutter;
 	int64_t timeout_ms;
 	enum next (*on_drained)(struct session *s);

@@ -9,6 +9,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "net/toy_tls.h"
+
+static bool tls_first;
+
+void toy_begin_with_tls(void) { tls_first = true; }
+
+bool toy_begins_with_tls(void) { return tls_first; }
+
 /* Like the tests' own assertions, of which only they may speak: says what was wrong and ends. */
 static void must(bool good, const char *what)
 {
@@ -55,7 +63,15 @@ struct client *client_new(int fd)
 
 	must(c != NULL, "no memory");
 	c->fd = fd;
+	if (tls_first)
+		secure(c);
 	return c;
+}
+
+void secure(struct client *c)
+{
+	c->tls = toy_tls_connect(c->fd);
+	must(c->tls != NULL, "no handshake");
 }
 
 struct client *greet(uint16_t port)
@@ -68,6 +84,7 @@ struct client *greet(uint16_t port)
 
 void hang_up(struct client *c)
 {
+	toy_tls_free(c->tls);
 	close(c->fd);
 	free(c);
 }
@@ -75,7 +92,8 @@ void hang_up(struct client *c)
 void give(struct client *c, str octets)
 {
 	while (octets.len) {
-		ssize_t n = send(c->fd, octets.ptr, octets.len, MSG_NOSIGNAL);
+		ssize_t n = c->tls ? toy_tls_send(c->tls, octets.ptr, octets.len)
+		                   : send(c->fd, octets.ptr, octets.len, MSG_NOSIGNAL);
 		must(n > 0, "not sent");
 		octets = str_from(octets, (size_t)n);
 	}
@@ -86,7 +104,8 @@ void give_z(struct client *c, const char *text) { give(c, str_of(text)); }
 int octet(struct client *c)
 {
 	if (c->from == c->len) {
-		ssize_t n = recv(c->fd, c->in, sizeof c->in, 0);
+		ssize_t n = c->tls ? toy_tls_receive(c->tls, c->in, sizeof c->in)
+		                   : recv(c->fd, c->in, sizeof c->in, 0);
 		if (n <= 0)
 			return n == 0 ? -1 : -2;
 		c->from = 0;

@@ -6,12 +6,22 @@
 
 #include "base/str.h"
 
+struct toy_tls;
+
 struct client {
 	int fd;
+	struct toy_tls *tls; /* NULL: in the clear */
 	char in[1 << 16];
 	size_t from, len;
 	char line[4096]; /* the last one taken */
 };
+
+/* From here on toy servers begin with TLS, and so do clients. */
+void toy_begin_with_tls(void);
+bool toy_begins_with_tls(void);
+
+/* Shakes hands, for a server that asked for it. */
+void secure(struct client *c);
 
 /* A connected socket; waits at most 20 s for each octet. `receive_octets` bounds its buffer; 0: the system's.
  */

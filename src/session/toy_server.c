@@ -9,7 +9,9 @@
 
 #include "base/hash.h"
 #include "net/link.h"
+#include "net/selfsigned.h"
 #include "session/session.h"
+#include "session/toy_client.h"
 
 struct toy {
 	struct session session;
@@ -266,6 +268,76 @@ static enum next cmd_uid(struct session *s, str args)
 	return NEXT_COMMAND;
 }
 
+/* --- TLS, PROXY --- */
+
+static enum next cmd_tls(struct session *s, str args)
+{
+	(void)args;
+	if (!conn_can_start_tls(s->conn)) {
+		say(s, STR("454"));
+		return NEXT_COMMAND;
+	}
+	say(s, STR("220"));
+	return NEXT_TLS;
+}
+
+static enum next secured(struct session *s)
+{
+	toy_of(s)->server->secured++;
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_about(struct session *s, str args)
+{
+	struct conn_tls_description tls;
+	char text[512];
+	struct buf b;
+
+	(void)args;
+	buf_init_fixed(&b, text, sizeof text);
+	if (conn_tls_describe(s->conn, &tls))
+		buf_add_format(&b, "%s %s %s %u " STR_FMT " %s", tls.version.ptr, tls.cipher.ptr,
+		               tls.group.ptr, tls.bits, STR_ARG(tls.server_name),
+		               tls.resumed ? "resumed" : "new");
+	else
+		buf_add(&b, STR("clear"));
+	say(s, buf_str(&b));
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_bind(struct session *s, str args)
+{
+	enum conn_tls_binding kind =
+		str_eq(args, STR("exporter")) ? CONN_TLS_EXPORTER : CONN_TLS_SERVER_END_POINT;
+	char octets[CONN_TLS_BINDING_MAX], text[2 * CONN_TLS_BINDING_MAX];
+	struct buf binding, hex;
+
+	buf_init_fixed(&binding, octets, sizeof octets);
+	buf_init_fixed(&hex, text, sizeof text);
+	if (conn_tls_binding(s->conn, kind, &binding).code == ERR_OK)
+		buf_add_hex(&hex, buf_str(&binding));
+	else
+		buf_add(&hex, STR("none"));
+	say(s, buf_str(&hex));
+	return NEXT_COMMAND;
+}
+
+static enum next cmd_peer(struct session *s, str args)
+{
+	char text[128];
+	struct buf b;
+	uint16_t port;
+
+	(void)args;
+	buf_init_fixed(&b, text, sizeof text);
+	ip_format(&b, conn_peer(s->conn, &port));
+	buf_add_format(&b, " %u ", port);
+	ip_format(&b, conn_local(s->conn, &port));
+	buf_add_format(&b, " %u", port);
+	say(s, buf_str(&b));
+	return NEXT_COMMAND;
+}
+
 static enum next cmd_echo(struct session *s, str args)
 {
 	say(s, args);
@@ -298,7 +370,8 @@ static const struct {
 	{ STR_INIT("FILE"), cmd_file }, { STR_INIT("STUFF"), cmd_stuff }, { STR_INIT("COUNT"), cmd_count },
 	{ STR_INIT("BIG"), cmd_big },   { STR_INIT("UID"), cmd_uid },     { STR_INIT("HOLD"), cmd_hold },
 	{ STR_INIT("SEQ"), cmd_seq },   { STR_INIT("LEAVE"), cmd_leave }, { STR_INIT("ABORT"), cmd_abort },
-	{ STR_INIT("QUIT"), cmd_quit },
+	{ STR_INIT("TLS"), cmd_tls },   { STR_INIT("ABOUT"), cmd_about }, { STR_INIT("BIND"), cmd_bind },
+	{ STR_INIT("PEER"), cmd_peer }, { STR_INIT("QUIT"), cmd_quit },
 };
 
 static enum next line(struct session *s, str in)
@@ -346,6 +419,7 @@ static const struct session_protocol protocol = {
 	.line = line,
 	.line_too_long = too_long,
 	.octets = octets,
+	.secured = secured,
 	.timed_out = timed_out,
 	.shutdown = shutting_down,
 	.closed = closed,
@@ -359,6 +433,20 @@ static void must(err e)
 		return;
 	fprintf(stderr, "toy server: %s\n", e.what);
 	abort();
+}
+
+struct tls *toy_tls_server(const char *hostname)
+{
+	struct tls_certificate item = { .file = STR("toy.pem") };
+	struct arena arena;
+	struct tls *tls;
+
+	arena_init(&arena, NULL, 1 << 20);
+	must(tls_new(&tls));
+	must(certificate_make_self_signed(&arena, str_of(hostname), &item.chain, &item.key));
+	must(tls_load(tls, &arena, &item, 1));
+	arena_reset(&arena);
+	return tls;
 }
 
 static void bind_loopback(struct toy_server *toy, struct arena *arena)
@@ -389,8 +477,13 @@ void toy_server_start(struct toy_server *toy, unsigned loops, struct connection_
 	must(loops_new(loops, &toy->loops));
 	must(work_new(&toy->work));
 	must(acceptor_new(toy->loops, toy->work, limits, &toy->acceptor));
+	if (toy_begins_with_tls()) {
+		toy->tls = toy_tls_server("toy.example");
+		toy->manner.tls_first = true;
+	}
+	acceptor_set_tls(toy->acceptor, toy->tls);
 	toy->service = session_service(&protocol, toy);
-	must(acceptor_add(toy->acceptor, toy->listener, &toy->service));
+	must(acceptor_add(toy->acceptor, toy->listener, &toy->service, toy->manner));
 	must(loops_start(toy->loops));
 }
 
@@ -409,5 +502,6 @@ void toy_server_stop(struct toy_server *toy, int64_t patience_ms)
 	loops_stop(toy->loops);
 	acceptor_free(toy->acceptor);
 	loops_free(toy->loops);
+	tls_free(toy->tls);
 	close(toy->listener);
 }

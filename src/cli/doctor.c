@@ -49,6 +49,7 @@ static int run(struct command_line *line)
 	if (code != EXIT_FINE)
 		return code;
 	/* Looking at files first, as who we are: from here on root may have become the data's owner. */
+	read_certificates(&d);
 	e = become_owner(line, d.config);
 	if (e.code != ERR_OK)
 		return command_fail(line, e);
@@ -62,6 +63,7 @@ static int run(struct command_line *line)
 	check_descriptors(&d);
 	check_data_dir(&d);
 	check_hostname(&d);
+	check_certificates(&d);
 	if (line->json) {
 		json_t *answer = json_pack("{s:b, s:O}", "ok", d.worst != CHECK_ERROR, "checks", d.checks);
 		command_print_json(answer);

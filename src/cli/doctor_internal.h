@@ -11,7 +11,8 @@ struct doctor {
 	const struct config *config;
 	json_t *checks;
 	enum check_state worst;
-	bool running; /* a server answered */
+	bool running;                            /* a server answered */
+	struct doctor_certificate *certificates; /* doctor_tls.c's: one for each of the configuration */
 };
 
 /* Notes a finding. `remedy` says what to do; NULL where nothing is. `what` is formatted. */
@@ -27,6 +28,11 @@ void check_disk(struct doctor *d);
 void check_descriptors(struct doctor *d);
 void check_data_dir(struct doctor *d);
 void check_hostname(struct doctor *d);
+
+/* Certificates: their files are root's as a rule, so they are read before root becomes the data's owner. Is
+ * each valid, for how long, and is one for the host name? */
+void read_certificates(struct doctor *d);
+void check_certificates(struct doctor *d);
 
 /* What the store says: is it taking mail, is the log of writes in bounds, are records damaged? */
 void check_store(struct doctor *d);

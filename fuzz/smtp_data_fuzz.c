@@ -1,5 +1,6 @@
 /* The first octet says how the rest is cut. The end of DATA, the content and the fault are those of a naive
- * reading of RFC 5321 §4.1.1.4, however it is cut. */
+ * reading of RFC 5321 §4.1.1.4, however it is cut. Counted, as by BDAT, all octets are content and have the
+ * fault of the whole. */
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -47,6 +48,30 @@ static size_t naive_content(str in, char *out)
 	return len;
 }
 
+static void check_counted(str in, size_t step)
+{
+	struct smtp_data d = { .counted = true };
+	size_t at = 0;
+	bool clean = naive_is_clean(in), whole = in.len == 0 || in.ptr[in.len - 1] == '\n';
+	str run, end;
+
+	for (size_t taken = 0; taken < in.len; taken += step) {
+		str chunk = str_slice(in, taken, taken + step < in.len ? taken + step : in.len);
+
+		while (smtp_data_next(&d, &chunk, &run)) {
+			must(run.len > 0 && run.ptr == in.ptr + at);
+			at += run.len;
+		}
+		must(chunk.len == 0 && !smtp_data_ended(&d));
+	}
+	must(at == in.len);
+	end = smtp_data_finish(&d);
+	if (in.len <= LIMIT_MESSAGE_LINE) {
+		must((d.fault == SMTP_DATA_CLEAN) == clean);
+		must(!clean || str_eq(end, whole ? STR("") : STR("\r\n")));
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 {
 	size_t step = size > 0 ? octets[0] % 17 + 1 : 1, len = 0, taken = 0;
@@ -57,6 +82,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 
 	if (!got)
 		return 0;
+	check_counted(in, step);
 	while (taken < in.len && !smtp_data_ended(&d)) {
 		str chunk = str_slice(in, taken, taken + step < in.len ? taken + step : in.len);
 		size_t given = chunk.len;

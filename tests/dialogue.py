@@ -4,10 +4,13 @@
     # ways: lines octets                  where not all three ways of playing make sense
     C: RSET                               a line of the client; CRLF is added
     R: DATA\\n                             raw octets of the client; nothing is added
+    B: Subject: x\\r\\n                     a chunk: BDAT with the number of these octets, then they
+    L: .\\r\\n                              the last one: BDAT with LAST
     S: 250 2.0.0 *                        a line of the server; * stands for anything
     S: <closed>                           the server has closed the connection
+    S: <extensions>                       what follows the first line after EHLO
 
-In C and R \\r \\n \\0 \\\\ \\xNN are octets and {x*2000} is a repetition. A dialogue that does not begin with a greeting
+In C, R, B and L \\r \\n \\0 \\\\ \\xNN are octets and {x*2000} is a repetition. A dialogue that does not begin with a greeting
 is greeted and says EHLO first; one of POP3 (pop3-*.txt) logs in. One that does not end closed ends with QUIT, which shows
 that nothing more had been said.
 """
@@ -23,10 +26,10 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "dialogues"
 WAYS = ("lines", "octets", "at_once")
 ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|[rn0\\])|\{(.+?)\*(\d+)\}")
 
+EXTENSIONS = ["PIPELINING", "SIZE *", "8BITMIME", "CHUNKING", "ENHANCEDSTATUSCODES"]
 GREETING = {"smtp": "220 ", "pop3": "+OK "}
 PROLOGUE = {
-    "smtp": [("S", "220 *"), ("C", b"EHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "250-PIPELINING"),
-             ("S", "250-SIZE *"), ("S", "250-8BITMIME"), ("S", "250 ENHANCEDSTATUSCODES")],
+    "smtp": [("S", "220 *"), ("C", b"EHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "<extensions>")],
     "pop3": [("S", "+OK mail.shop.example POP3 postrider"), ("C", b"USER pop@shop.example\r\n"), ("S", "+OK Now *"),
              ("C", b"PASS correct horse battery\r\n"), ("S", "+OK 3 messages (* octets)")],
 }
@@ -59,6 +62,9 @@ class Dialogue:
                 self.steps.append(("C", octets(line[3:]) + b"\r\n", number))
             elif line.startswith("R: "):
                 self.steps.append(("C", octets(line[3:]), number))
+            elif line.startswith(("B: ", "L: ")):
+                chunk = octets(line[3:])
+                self.steps.append(("C", b"BDAT %d%s\r\n" % (len(chunk), b" LAST" if line[0] == "L" else b"") + chunk, number))
             elif line.startswith("S: "):
                 self.steps.append(("S", line[3:], number))
             else:
@@ -68,6 +74,14 @@ class Dialogue:
             self.steps[:0] = [(kind, what, 0) for kind, what in PROLOGUE[self.protocol]]
         if self.steps[-1][1] != "<closed>":
             self.steps += [(kind, what, 0) for kind, what in EPILOGUE[self.protocol]]
+        self.steps = [step for one in self.steps for step in self.extended(one)]
+
+    @staticmethod
+    def extended(step):
+        kind, what, number = step
+        if (kind, what) != ("S", "<extensions>"):
+            return [step]
+        return [(kind, f"250{'-' if name != EXTENSIONS[-1] else ' '}{name}", number) for name in EXTENSIONS]
 
     def play(self, address, way):
         with clients.Lines(address) as connection:

@@ -1,4 +1,5 @@
-/* DATA (RFC 5321 §4.1.1.4): 354, the content, one commit, one reply.
+/* DATA (RFC 5321 §4.1.1.4): 354, the content, one commit, one reply. What BDAT does in the same way stands
+ * here too (smtp_message_...).
  *
  *   octets -> [a draft that grows is written by a worker, meanwhile nothing is read] -> the final dot
  *          -> [a draft that is a file is synced by a worker] -> commit -> 250 or why not
@@ -12,13 +13,12 @@
 #include "smtp/session_internal.h"
 #include "store/draft.h"
 
-enum next smtp_cmd_data(struct smtp_session *s, str argument)
+err smtp_message_begin(struct smtp_session *s, bool counted)
 {
 	struct smtp_tx *tx = s->tx;
 	char room[2 * LIMIT_KB];
 	struct buf trace;
 
-	(void)argument;
 	tx->received_ms = clock_now();
 	buf_init_fixed(&trace, room, sizeof room);
 	trace_add(&trace, &(struct trace){ .hello = smtp_hello(s),
@@ -28,10 +28,20 @@ enum next smtp_cmd_data(struct smtp_session *s, str argument)
 	                                   .id = tx->id,
 	                                   .for_path = tx->path_count == 1 ? tx->first_path->text : STR(""),
 	                                   .time_ms = tx->received_ms });
-	if (buf_err(&trace).code != ERR_OK ||
-	    smtp_content_begin(&tx->content, s->server->store, tx->arena.pool, s->server->hostname,
-	                       buf_str(&trace), tx->size_limit)
-	                    .code != ERR_OK) {
+	TRY(buf_err(&trace));
+	return smtp_content_begin(&tx->content,
+	                          &(struct smtp_content_options){ .store = s->server->store,
+	                                                          .pool = tx->arena.pool,
+	                                                          .hostname = s->server->hostname,
+	                                                          .trace = buf_str(&trace),
+	                                                          .size_limit = tx->size_limit,
+	                                                          .counted = counted });
+}
+
+enum next smtp_cmd_data(struct smtp_session *s, str argument)
+{
+	(void)argument;
+	if (smtp_message_begin(s, false).code != ERR_OK) {
 		smtp_rollback(s);
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
 	}
@@ -42,8 +52,7 @@ enum next smtp_cmd_data(struct smtp_session *s, str argument)
 
 /* --- the end --- */
 
-/* The one place where a transaction that got as far as DATA ends. `e` is why, where a reply wants to know. */
-static enum next finish(struct smtp_session *s, enum smtp_reply reply, err e)
+enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err e)
 {
 	struct smtp_tx *tx = s->tx;
 	char room[LIMIT_SMTP_REPLY];
@@ -77,7 +86,7 @@ static enum next data_committed(struct session *session, struct session_wait *wa
 	err e = tx->op.result;
 
 	smtp_tx_take_back(s, tx);
-	return finish(s, smtp_reply_of_commit(e), e);
+	return smtp_message_finish(s, smtp_reply_of_commit(e), e);
 }
 
 static void commit_abandoned(struct session_wait *wait) { smtp_tx_free(smtp_tx_of_commit_wait(wait)); }
@@ -88,7 +97,7 @@ static enum next commit(struct smtp_session *s)
 	err e = smtp_tx_prepare_commit(s, tx);
 
 	if (e.code != ERR_OK)
-		return finish(s, smtp_reply_of_err(e), e);
+		return smtp_message_finish(s, smtp_reply_of_err(e), e);
 	session_wait_begin(&s->session, &tx->commit_wait, data_committed, commit_abandoned);
 	smtp_tx_lend(s);
 	store_commit(tx->server->store, &tx->commit);
@@ -134,7 +143,7 @@ static enum next data_synced(struct session *session, struct session_wait *wait)
 
 	smtp_tx_take_back(s, tx);
 	if (tx->job_result.code != ERR_OK)
-		return finish(s, smtp_reply_of_err(tx->job_result), tx->job_result);
+		return smtp_message_finish(s, smtp_reply_of_err(tx->job_result), tx->job_result);
 	return commit(s);
 }
 
@@ -143,7 +152,7 @@ static enum next data_put_aside(struct session *session, struct session_wait *wa
 	struct smtp_session *s = (struct smtp_session *)session;
 
 	smtp_tx_take_back(s, smtp_tx_of_job_wait(wait));
-	return finish(s, SMTP_REPLY_QUARANTINED, OK);
+	return smtp_message_finish(s, SMTP_REPLY_QUARANTINED, OK);
 }
 
 static void read_content(struct smtp_session *s)
@@ -160,7 +169,7 @@ static void read_content(struct smtp_session *s)
 	                                                                  .peer = s->session.peer });
 }
 
-static enum next data_ended(struct smtp_session *s)
+enum next smtp_message_end(struct smtp_session *s)
 {
 	struct smtp_content *content = &s->tx->content;
 	enum smtp_reply verdict = smtp_content_verdict(content);
@@ -173,14 +182,14 @@ static enum next data_ended(struct smtp_session *s)
 	}
 	if (verdict == SMTP_REPLY_QUARANTINED && content->draft) {
 		next = submit(s, write_run, data_put_aside, &e);
-		return e.code == ERR_OK ? next : finish(s, verdict, OK);
+		return e.code == ERR_OK ? next : smtp_message_finish(s, verdict, OK);
 	}
 	if (verdict != SMTP_REPLY_ACCEPTED)
-		return finish(s, verdict, content->failed);
+		return smtp_message_finish(s, verdict, content->failed);
 	if (!draft_finish(content->draft))
 		return commit(s);
 	next = submit(s, sync_run, data_synced, &e);
-	return e.code == ERR_OK ? next : finish(s, smtp_reply_of_err(e), e);
+	return e.code == ERR_OK ? next : smtp_message_finish(s, smtp_reply_of_err(e), e);
 }
 
 static enum next data_written(struct session *session, struct session_wait *wait)
@@ -191,12 +200,11 @@ static enum next data_written(struct session *session, struct session_wait *wait
 	smtp_tx_take_back(s, tx);
 	if (tx->job_result.code != ERR_OK)
 		smtp_content_drop(&tx->content, tx->job_result);
-	return NEXT_OCTETS;
+	return s->state == SMTP_STATE_CHUNK ? smtp_chunk_taken(s) : NEXT_OCTETS;
 }
 
-enum next smtp_data_octets(struct session *session, str octets, size_t *used)
+enum next smtp_message_octets(struct smtp_session *s, str octets, size_t *used)
 {
-	struct smtp_session *s = (struct smtp_session *)session;
 	enum next next;
 	err e;
 
@@ -204,7 +212,7 @@ enum next smtp_data_octets(struct session *session, str octets, size_t *used)
 	case SMTP_CONTENT_MORE:
 		return NEXT_OCTETS;
 	case SMTP_CONTENT_ENDED:
-		return data_ended(s);
+		return smtp_message_end(s);
 	case SMTP_CONTENT_WRITE:
 		break;
 	}

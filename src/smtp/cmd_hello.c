@@ -35,7 +35,7 @@ enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
 	buf_add(&out, s->server->hostname);
 	buf_add(&out, STR("\r\n250-PIPELINING\r\n250-SIZE "));
 	buf_add_u64(&out, atomic_load(&s->server->message_size_octets));
-	buf_add(&out, STR("\r\n250-8BITMIME\r\n250 ENHANCEDSTATUSCODES\r\n"));
+	buf_add(&out, STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n"));
 	session_write(&s->session, buf_str(&out));
 	return NEXT_COMMAND;
 }

@@ -92,3 +92,18 @@ err smtp_rcpt_parameters_parse(scan *s)
 	TRY(parameter(s, &next));
 	return scan_err(s, ERR_MISSING, "there is a parameter that is not offered here");
 }
+
+err smtp_chunk_parse(str argument, struct smtp_chunk *out)
+{
+	str rest = argument, number = str_cut(&rest, ' ');
+	struct smtp_chunk c = { 0 };
+
+	rest = str_trim_wsp(rest);
+	c.last = rest.len > 0;
+	if (!str_to_u64(number, UINT64_MAX, &c.size))
+		return (err){ ERR_SYNTAX, 0, "BDAT wants a number of octets, then maybe LAST" };
+	if (c.last && !str_eq_nocase(rest, STR("LAST")))
+		return (err){ ERR_SYNTAX, (uint32_t)number.len, "only LAST may follow the number of octets" };
+	*out = c;
+	return OK;
+}

@@ -27,4 +27,12 @@ err smtp_mail_parameters_parse(scan *s, struct smtp_mail_parameters *out) MUST_U
 /* The same for RCPT, which has none. */
 err smtp_rcpt_parameters_parse(scan *s) MUST_USE;
 
+struct smtp_chunk {
+	uint64_t size; /* octets that follow the line */
+	bool last;
+};
+
+/* The argument of BDAT: chunk-size [ SP "LAST" ] (RFC 3030 §2). ERR_SYNTAX. */
+err smtp_chunk_parse(str argument, struct smtp_chunk *out) MUST_USE;
+
 #endif

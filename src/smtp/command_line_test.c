@@ -85,8 +85,44 @@ static void test_parameters(void **state)
 	}
 }
 
+static const struct {
+	const char *argument;
+	err_code code;
+	uint64_t size;
+	bool last;
+} chunks[] = {
+	{ "0", ERR_OK, 0, false },
+	{ "86 LAST", ERR_OK, 86, true },
+	{ "1  last", ERR_OK, 1, true },
+	{ "18446744073709551615", ERR_OK, UINT64_MAX, false },
+	{ "18446744073709551616", ERR_SYNTAX, 0, false },
+	{ "", ERR_SYNTAX, 0, false },
+	{ "LAST", ERR_SYNTAX, 0, false },
+	{ "-1", ERR_SYNTAX, 0, false },
+	{ "+1", ERR_SYNTAX, 0, false },
+	{ "0x10", ERR_SYNTAX, 0, false },
+	{ "1\tLAST", ERR_SYNTAX, 0, false },
+	{ "1 LASTLY", ERR_SYNTAX, 0, false },
+	{ "1 LAST LAST", ERR_SYNTAX, 0, false },
+	{ "1 2", ERR_SYNTAX, 0, false },
+};
+
+static void test_chunks(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
+		struct smtp_chunk got = { 77, true };
+
+		print_message("'%s'\n", chunks[i].argument);
+		assert_int_equal(smtp_chunk_parse(str_of(chunks[i].argument), &got).code, chunks[i].code);
+		assert_int_equal(got.size, chunks[i].code == ERR_OK ? chunks[i].size : 77);
+		assert_int_equal(got.last, chunks[i].code == ERR_OK ? chunks[i].last : true);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_parameters) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_parameters),
+		                            cmocka_unit_test(test_chunks) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

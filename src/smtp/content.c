@@ -7,14 +7,16 @@
 #include "mime/summary.h"
 #include "store/draft.h"
 
-err smtp_content_begin(struct smtp_content *c, struct store *store, struct arena_pool *pool, str hostname,
-                       str trace, uint64_t size_limit)
+err smtp_content_begin(struct smtp_content *c, const struct smtp_content_options *options)
 {
-	*c = (struct smtp_content){ .size_limit = size_limit, .trace_size = trace.len, .aside = FILE_NONE };
-	amend_init(&c->amend, hostname);
-	arena_init(&c->summary_arena, pool, LIMIT_SUMMARY_ARENA);
-	TRY(draft_new(store, &c->draft));
-	return draft_add(c->draft, trace);
+	*c = (struct smtp_content){ .data = { .counted = options->counted },
+		                    .size_limit = options->size_limit,
+		                    .trace_size = options->trace.len,
+		                    .aside = FILE_NONE };
+	amend_init(&c->amend, options->hostname);
+	arena_init(&c->summary_arena, options->pool, LIMIT_SUMMARY_ARENA);
+	TRY(draft_new(options->store, &c->draft));
+	return draft_add(c->draft, options->trace);
 }
 
 void smtp_content_drop(struct smtp_content *c, err e)
@@ -64,6 +66,13 @@ enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t 
 	if (c->draft)
 		add(c, amend_finish(&c->amend));
 	return SMTP_CONTENT_ENDED;
+}
+
+void smtp_content_end(struct smtp_content *c)
+{
+	take_run(c, smtp_data_finish(&c->data));
+	if (c->draft)
+		add(c, amend_finish(&c->amend));
 }
 
 static enum smtp_reply reply_of_fault(enum smtp_data_fault fault)

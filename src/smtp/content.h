@@ -44,9 +44,17 @@ struct smtp_content_flight {
 	ip peer;
 };
 
-/* Before the first octet. `trace` is copied, `hostname` borrowed. ERR_NOSPACE. */
-err smtp_content_begin(struct smtp_content *c, struct store *store, struct arena_pool *pool, str hostname,
-                       str trace, uint64_t size_limit) MUST_USE;
+struct smtp_content_options {
+	struct store *store;
+	struct arena_pool *pool;
+	str hostname; /* borrowed */
+	str trace;    /* the trace field, copied */
+	uint64_t size_limit;
+	bool counted; /* by BDAT */
+};
+
+/* Before the first octet. ERR_NOSPACE. */
+err smtp_content_begin(struct smtp_content *c, const struct smtp_content_options *options) MUST_USE;
 
 enum smtp_content_want {
 	SMTP_CONTENT_MORE,  /* octets, all given are used */
@@ -54,10 +62,11 @@ enum smtp_content_want {
 	SMTP_CONTENT_ENDED, /* *used is behind the final dot */
 };
 
-/* Takes octets. */
+/* Takes octets. By BDAT there is no final dot: whoever counts them says smtp_content_end after the last. */
 enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t *used);
+void smtp_content_end(struct smtp_content *c);
 
-/* After the end: ACCEPTED, or the reply that refuses. */
+/* After the end, and between two BDAT: ACCEPTED, or the reply that refuses. */
 enum smtp_reply smtp_content_verdict(const struct smtp_content *c);
 
 /* Reads what is in memory into the summary, unless a message that begins so is quarantined. Before each write

@@ -1,5 +1,7 @@
 #include "smtp/data.h"
 
+#include <assert.h>
+
 #include "base/limits.h"
 
 static void note(struct smtp_data *d, enum smtp_data_fault fault)
@@ -38,7 +40,7 @@ static size_t take_lines(struct smtp_data *d, str in)
 			continue;
 		}
 		d->line_len = 0;
-		if (++at == in.len || in.ptr[at] == '.') {
+		if (++at == in.len || (in.ptr[at] == '.' && !d->counted)) {
 			d->state = SMTP_DATA_LINE_START;
 			return at;
 		}
@@ -58,7 +60,7 @@ static bool take_edge(struct smtp_data *d, str *in, str *run)
 
 	switch (d->state) {
 	case SMTP_DATA_LINE_START:
-		if (c == '.')
+		if (c == '.' && !d->counted)
 			skip(in, SMTP_DATA_DOT, d);
 		else
 			d->state = SMTP_DATA_IN_LINE;
@@ -116,3 +118,14 @@ bool smtp_data_next(struct smtp_data *d, str *in, str *run)
 }
 
 bool smtp_data_ended(const struct smtp_data *d) { return d->state == SMTP_DATA_ENDED; }
+
+str smtp_data_finish(struct smtp_data *d)
+{
+	enum smtp_data_state last = d->state;
+
+	assert(d->counted);
+	if (last == SMTP_DATA_AFTER_CR)
+		note(d, SMTP_DATA_BARE_CR);
+	d->state = SMTP_DATA_LINE_START;
+	return last == SMTP_DATA_LINE_START ? STR("") : STR("\r\n");
+}

@@ -1,8 +1,11 @@
-/* smtp/data.h: the octets after DATA: where they end, and the content in them (RFC 5321 §4.5.2).
+/* smtp/data.h: the octets of a message: where they end, and the content in them (RFC 5321 §4.5.2).
  *
  * Strict, since two servers that disagree about the end of a message let a stranger smuggle one in: only CRLF
  * "." CRLF ends it. A CR or LF outside a CRLF, a NUL, or a line over LIMIT_MESSAGE_LINE makes the message one
  * to refuse; it is read to its real end all the same, so that nothing of it is taken for a command.
+ *
+ * By BDAT (RFC 3030) the end is counted by others: a dot is a dot, and smtp_data_finish says what a last line
+ * without an end lacks. What may stand in the message is the same.
  *
  * A push filter: chunks in, runs of content out, which point into the chunk: lines with their CRLF, without
  * the dots that the client doubled. How the octets are cut changes nothing. Pure; one thread at a time.
@@ -20,8 +23,10 @@ enum smtp_data_fault {
 	SMTP_DATA_LONG_LINE,
 };
 
-/* Private to data.c but for `fault`. All zero is before the first octet. */
+/* Private to data.c but for `fault`, and `counted`, which is set before the first octet. All zero is before
+ * the first octet after DATA. */
 struct smtp_data {
+	bool counted; /* by BDAT */
 	enum smtp_data_state {
 		SMTP_DATA_LINE_START,
 		SMTP_DATA_IN_LINE,
@@ -39,5 +44,8 @@ struct smtp_data {
 bool smtp_data_next(struct smtp_data *d, str *in, str *run);
 
 bool smtp_data_ended(const struct smtp_data *d);
+
+/* After the last octet of a message by BDAT: what its last line needs to be one, CRLF or nothing. */
+str smtp_data_finish(struct smtp_data *d);
 
 #endif

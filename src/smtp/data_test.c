@@ -83,6 +83,51 @@ static void test_ends(void **state)
 		}
 }
 
+static const struct {
+	str in;
+	const char *added;
+	enum smtp_data_fault fault;
+} counted[] = {
+	{ STR_INIT(""), "", SMTP_DATA_CLEAN },
+	{ STR_INIT("a\r\n"), "", SMTP_DATA_CLEAN },
+	{ STR_INIT("a"), "\r\n", SMTP_DATA_CLEAN },
+	{ STR_INIT("."), "\r\n", SMTP_DATA_CLEAN },
+	{ STR_INIT(".\r\n"), "", SMTP_DATA_CLEAN },
+	{ STR_INIT("a\r\n.\r\n..\r\nQUIT\r\n"), "", SMTP_DATA_CLEAN },
+	{ STR_INIT("a\r"), "\r\n", SMTP_DATA_BARE_CR },
+	{ STR_INIT("a\rb\r\n"), "", SMTP_DATA_BARE_CR },
+	{ STR_INIT("a\n"), "\r\n", SMTP_DATA_BARE_LF },
+	{ STR_INIT("\0"), "\r\n", SMTP_DATA_NUL },
+};
+
+/* By BDAT the octets are the content, all of them. */
+static void test_counted(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof counted / sizeof counted[0]; i++)
+		for (size_t size = 1; size <= counted[i].in.len + 1; size++) {
+			struct smtp_data d = { .counted = true };
+			char out[64];
+			size_t len = 0;
+			str run, in = counted[i].in;
+
+			print_message("case %zu in chunks of %zu\n", i, size);
+			for (size_t at = 0; at < in.len; at += size) {
+				str chunk = str_slice(in, at, at + size < in.len ? at + size : in.len);
+
+				while (smtp_data_next(&d, &chunk, &run)) {
+					memcpy(out + len, run.ptr, run.len);
+					len += run.len;
+				}
+				assert_int_equal(chunk.len, 0);
+			}
+			assert_true(str_eq(smtp_data_finish(&d), str_of(counted[i].added)));
+			assert_int_equal(d.fault, counted[i].fault);
+			assert_true(str_eq((str){ out, len }, in));
+			assert_false(smtp_data_ended(&d));
+		}
+}
+
 static void expect_line(size_t size, enum smtp_data_fault fault)
 {
 	char *line = malloc(size + 5);
@@ -161,7 +206,8 @@ static void test_smuggling(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_ends), cmocka_unit_test(test_line_limit),
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_ends), cmocka_unit_test(test_counted),
+		                            cmocka_unit_test(test_line_limit),
 		                            cmocka_unit_test(test_smuggling) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,8 +4,8 @@
  * message: 250 after DATA means that it is durable. Mail is taken for the domains of the store's directory
  * and for nobody else. Neither TLS nor AUTH here.
  *
- * RFC 5321; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), ENHANCEDSTATUSCODES (RFC 2034).
- * Every reply stands in smtp/replies.def and in doc/replies.md.
+ * RFC 5321; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING (RFC 3030),
+ * ENHANCEDSTATUSCODES (RFC 2034). Every reply stands in smtp/replies.def and in doc/replies.md.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H

@@ -86,7 +86,7 @@ static enum next cmd_not_offered(struct smtp_session *s, str argument)
 /* --- the table --- */
 
 #define IN(state) (1u << SMTP_STATE_##state)
-#define ANY (IN(NEW) | IN(READY) | IN(MAIL) | IN(RCPT))
+#define ANY (IN(NEW) | IN(READY) | IN(MAIL) | IN(RCPT) | IN(CHUNKS))
 
 enum argument_rule { NONE, OPTIONAL, REQUIRED };
 
@@ -103,13 +103,13 @@ static const struct smtp_command {
 	{ STR_INIT("MAIL"),     IN(READY),           REQUIRED,  smtp_cmd_mail },
 	{ STR_INIT("RCPT"),     IN(MAIL) | IN(RCPT), REQUIRED,  smtp_cmd_rcpt },
 	{ STR_INIT("DATA"),     IN(RCPT),            NONE,      smtp_cmd_data },
+	{ STR_INIT("BDAT"),     ANY,                 REQUIRED,  smtp_cmd_bdat },
 	{ STR_INIT("RSET"),     ANY,                 NONE,      cmd_rset },
 	{ STR_INIT("NOOP"),     ANY,                 OPTIONAL,  cmd_noop },
 	{ STR_INIT("VRFY"),     ANY,                 REQUIRED,  cmd_vrfy },
 	{ STR_INIT("HELP"),     ANY,                 OPTIONAL,  cmd_help },
 	{ STR_INIT("QUIT"),     ANY,                 NONE,      cmd_quit },
 	{ STR_INIT("AUTH"),     ANY,                 OPTIONAL,  cmd_not_offered },
-	{ STR_INIT("BDAT"),     ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("ETRN"),     ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("EXPN"),     ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("STARTTLS"), ANY,                 OPTIONAL,  cmd_not_offered },
@@ -131,6 +131,8 @@ static enum smtp_reply out_of_order(const struct smtp_session *s, const struct s
 		return SMTP_REPLY_HELLO_FIRST;
 	if (command->run == smtp_cmd_mail)
 		return SMTP_REPLY_NESTED_MAIL;
+	if (s->state == SMTP_STATE_CHUNKS)
+		return SMTP_REPLY_CHUNKS_UNDER_WAY;
 	return s->state == SMTP_STATE_READY ? SMTP_REPLY_MAIL_FIRST : SMTP_REPLY_RCPT_FIRST;
 }
 
@@ -175,12 +177,22 @@ static enum next smtp_timed_out(struct session *session)
 	return smtp_say((struct smtp_session *)session, SMTP_REPLY_TIMED_OUT);
 }
 
+static enum next smtp_octets(struct session *session, str octets, size_t *used)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+
+	return s->state == SMTP_STATE_DATA ? smtp_message_octets(s, octets, used)
+	                                   : smtp_chunk_octets(s, octets, used);
+}
+
 /* Who is sending a message may finish it; the skeleton asks again when its reply is said. */
 static enum next smtp_shutdown(struct session *session)
 {
 	struct smtp_session *s = (struct smtp_session *)session;
 
-	return s->state == SMTP_STATE_DATA ? NEXT_OCTETS : smtp_say(s, SMTP_REPLY_STOPPING);
+	if (s->state == SMTP_STATE_DATA || s->state == SMTP_STATE_CHUNK)
+		return NEXT_OCTETS;
+	return s->state == SMTP_STATE_CHUNKS ? NEXT_COMMAND : smtp_say(s, SMTP_REPLY_STOPPING);
 }
 
 static void smtp_closed(struct session *session)
@@ -199,7 +211,7 @@ const struct session_protocol smtp_protocol = {
 	.opened = smtp_opened,
 	.line = smtp_line,
 	.line_too_long = smtp_line_too_long,
-	.octets = smtp_data_octets,
+	.octets = smtp_octets,
 	.timed_out = smtp_timed_out,
 	.shutdown = smtp_shutdown,
 	.closed = smtp_closed,

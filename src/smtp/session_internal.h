@@ -10,11 +10,13 @@
 #include "smtp/tx.h"
 
 enum smtp_state {
-	SMTP_STATE_NEW,   /* no EHLO or HELO yet */
-	SMTP_STATE_READY, /* no transaction */
-	SMTP_STATE_MAIL,  /* reverse-path taken */
-	SMTP_STATE_RCPT,  /* at least one forward-path taken */
-	SMTP_STATE_DATA,  /* 354 said; input is content */
+	SMTP_STATE_NEW,    /* no EHLO or HELO yet */
+	SMTP_STATE_READY,  /* no transaction */
+	SMTP_STATE_MAIL,   /* reverse-path taken */
+	SMTP_STATE_RCPT,   /* at least one forward-path taken */
+	SMTP_STATE_DATA,   /* 354 said; input is content */
+	SMTP_STATE_CHUNK,  /* input is a chunk of content (BDAT) */
+	SMTP_STATE_CHUNKS, /* between two chunks */
 };
 
 struct smtp_session {
@@ -25,6 +27,12 @@ struct smtp_session {
 	bool esmtp;
 	uint32_t errors;       /* 5xx since the last message taken */
 	uint32_t transactions; /* so far */
+	/* The chunk under way. Where it was refused its octets are dropped, in whatever state it came. */
+	struct {
+		uint64_t left; /* octets still to come */
+		bool last, refused;
+		enum smtp_reply refusal;
+	} chunk;
 	size_t hello_len;
 	char hello[LIMIT_DOMAIN];
 };
@@ -64,6 +72,29 @@ enum next smtp_cmd_helo(struct smtp_session *s, str argument);
 enum next smtp_cmd_mail(struct smtp_session *s, str argument);
 enum next smtp_cmd_rcpt(struct smtp_session *s, str argument);
 enum next smtp_cmd_data(struct smtp_session *s, str argument);
-enum next smtp_data_octets(struct session *session, str octets, size_t *used);
+enum next smtp_cmd_bdat(struct smtp_session *s, str argument);
+
+/* --- a message, by DATA or BDAT (cmd_data.c) --- */
+
+/* Before its first octet; `counted`: by BDAT. ERR_NOSPACE; the transaction is to be rolled back then. */
+err smtp_message_begin(struct smtp_session *s, bool counted) MUST_USE;
+
+/* Takes octets of it: NEXT_OCTETS, NEXT_WAIT, or after the final dot of DATA as smtp_message_end. */
+enum next smtp_message_octets(struct smtp_session *s, str octets, size_t *used);
+
+/* It is complete: the commit, or why not. */
+enum next smtp_message_end(struct smtp_session *s);
+
+/* The one place where a transaction that got as far as its message ends. `e` is why, where a reply wants to
+ * know. */
+enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err e);
+
+/* --- a chunk (cmd_bdat.c) --- */
+
+/* Input while a chunk is under way. */
+enum next smtp_chunk_octets(struct smtp_session *s, str octets, size_t *used);
+
+/* All octets so far are taken: the chunk ends here or goes on. */
+enum next smtp_chunk_taken(struct smtp_session *s);
 
 #endif

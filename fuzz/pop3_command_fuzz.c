@@ -15,9 +15,10 @@ static void must(bool law)
 }
 
 static const char *const keywords[POP3_VERB_COUNT] = {
-	[POP3_CAPA] = "CAPA", [POP3_DELE] = "DELE", [POP3_LIST] = "LIST", [POP3_NOOP] = "NOOP",
-	[POP3_PASS] = "PASS", [POP3_QUIT] = "QUIT", [POP3_RETR] = "RETR", [POP3_RSET] = "RSET",
-	[POP3_STAT] = "STAT", [POP3_UIDL] = "UIDL", [POP3_USER] = "USER",
+	[POP3_CAPA] = "CAPA", [POP3_DELE] = "DELE", [POP3_LANG] = "LANG", [POP3_LIST] = "LIST",
+	[POP3_NOOP] = "NOOP", [POP3_PASS] = "PASS", [POP3_QUIT] = "QUIT", [POP3_RETR] = "RETR",
+	[POP3_RSET] = "RSET", [POP3_STAT] = "STAT", [POP3_TOP] = "TOP",   [POP3_UIDL] = "UIDL",
+	[POP3_USER] = "USER",
 };
 
 static void write_out(struct buf *out, const struct pop3_command *c)
@@ -27,6 +28,10 @@ static void write_out(struct buf *out, const struct pop3_command *c)
 		buf_add_char(out, ' ');
 	if (c->has_number)
 		buf_add_u64(out, c->number);
+	if (c->verb == POP3_TOP) {
+		buf_add_char(out, ' ');
+		buf_add_u64(out, c->lines);
+	}
 	buf_add(out, c->text);
 }
 
@@ -49,7 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 	write_out(&out, &c);
 	must(buf_err(&out).code == ERR_OK && pop3_command_parse(buf_str(&out), &again).code == ERR_OK);
 	must(again.verb == c.verb && again.has_number == c.has_number && again.number == c.number &&
-	     str_eq(again.text, c.text));
+	     again.lines == c.lines && str_eq(again.text, c.text));
 	arena_reset(&arena);
 	return 0;
 }

@@ -1,15 +1,11 @@
-"""POP3 end to end: messages in by SMTP and out again octet for octet, what DELE, QUIT and a lost connection do, and the
-programs that people collect their mail with."""
+"""POP3 end to end: messages in by SMTP and out again octet for octet, what DELE, QUIT and a lost connection do, and who
+may. The programs that people collect their mail with are in test_pop3_clients.py."""
 
 import errno
 import hashlib
-import os
-import poplib
+import pathlib
 import random
-import shutil
 import socket
-import subprocess
-import threading
 import time
 
 import pytest
@@ -17,67 +13,13 @@ import pytest
 import clients
 from faults import SYNC, Faults
 from instance import PASSWORD
-
-ANN = "ann@shop.example"
-FAR = "far@client.example"
-
-MESSAGES = {
-    "plain": b"From: far@client.example\r\nSubject: plain\r\n\r\nHello.\r\n",
-    "dots": b"Subject: dots\r\n\r\n.\r\n..\r\n...\r\n.text\r\nin. the .middle.\r\n.\r\n",
-    "first line is a dot": b".\r\nno header at all\r\n",
-    "no body": b"Subject: no body\r\n\r\n",
-    "no end of header": b"Subject: only header\r\n",
-    "one empty line": b"\r\n",
-    "8 bit": "Subject: Grüße\r\n\r\n€ 5, ½, \xff\r\n".encode("utf-8") + bytes(range(128, 256)) + b"\r\n",
-    "long line": b"Subject: long\r\n\r\n" + b"x" * 200000 + b"\r\n." + b"y" * 70000 + b"\r\n",
-    "empty lines at the end": b"Subject: empty lines\r\n\r\ntext\r\n\r\n\r\n\r\n",
-    "a record's most": b"Subject: 256 KB\r\n\r\n" + b".abcdefghijkl\r\n" * (262144 // 16 - 2),
-    "a file's least": b"Subject: over 256 KB\r\n\r\n" + b".abcdefghijklm\r\n" * (262144 // 16 + 1),
-}
+from pop3_mail import ANN, FAR, MESSAGES, content_of, deliver_many, numbered, top_of
 
 
 @pytest.fixture
 def ann(instance):
     instance.account_add(ANN)
     return instance
-
-
-def content_of(message):
-    """What is below Return-Path, Delivered-To and our Received with its folded lines."""
-    lines, received = 0, False
-    while True:
-        end = message.index(b"\r\n", lines) + 2
-        line = message[lines:end]
-        lines = end
-        if line.startswith(b"Received: from "):
-            received = True
-        elif not received:
-            assert line.startswith((b"Return-Path: <", b"Delivered-To: ")), line
-        if received and message[lines:lines + 1] != b"\t":
-            return message[lines:]
-
-
-def deliver_many(one, count, address=ANN, size=100, per_connection=1000):
-    """`count` messages, each with its number, as fast as it goes: all commands of a connection at once."""
-    for begin in range(0, count, per_connection):
-        with one.smtp(timeout=120) as c:
-            wanted = min(per_connection, count - begin)
-
-            def speak(c=c, begin=begin, wanted=wanted):
-                for n in range(begin + 1, begin + wanted + 1):
-                    c.send(b"MAIL FROM:<%s>\r\nRCPT TO:<%s>\r\nDATA\r\n" % (FAR.encode(), address.encode())
-                           + numbered(n, size) + b".\r\n")
-
-            speaker = threading.Thread(target=speak)
-            speaker.start()
-            for _ in range(wanted):
-                for want in (250, 250, 354, 250):
-                    c.reply(want)
-            speaker.join()
-
-
-def numbered(n, size=100):
-    return (b"Subject: number %d\r\n\r\n" % n).ljust(size - 2, b"z") + b"\r\n"
 
 
 # -- what comes out ------------------------------------------------------------------------------------------
@@ -99,9 +41,71 @@ def test_every_message_is_as_it_came(ann):
         p.quit()
 
 
-def test_30_mb(ann):
+def test_top_of_every_message(ann):
+    with ann.smtp() as c:
+        for message in MESSAGES.values():
+            c.deliver(FAR, [ANN], message)
+    with ann.pop3(ANN) as p:
+        for number, name in enumerate(MESSAGES, 1):
+            whole = p.retr(number)
+            for lines in (0, 1, 2, 3, 1000, 99999999, 1 << 70):
+                p.command(b"TOP %d %d" % (number, lines))
+                assert p.block() == top_of(whole, lines), (name, lines)
+        # all at once, in order and across, between others
+        numbers = list(range(1, len(MESSAGES) + 1))
+        for order in (numbers, numbers[::-1], numbers + numbers):
+            p.send(b"".join(b"TOP %d 1\r\nRETR %d\r\n" % (n, n) for n in order))
+            p.send(b"".join(b"TOP %d 2\r\n" % n for n in order))
+            for n in order:
+                p.ok()
+                top = p.block()
+                p.ok()
+                assert top == top_of(p.block(), 1)
+            for n in order:
+                p.ok()
+                assert p.block().startswith(b"Return-Path: ")
+        p.quit()
+
+
+def test_top_with_many_lines(ann):
+    """Where counting takes longer than one slice of a worker."""
+    body = b"\r\n" * 4_000_000
+    with ann.smtp(timeout=60) as c:
+        c.deliver(FAR, [ANN], b"Subject: empty lines\r\n\r\n" + body)
+    with ann.pop3(ANN, timeout=60) as p:
+        header = len(top_of(p.retr(1), 0))
+        for lines in (0, 1, 1000, 2_500_000, 3_999_999, 4_000_000, 4_000_001):
+            p.command(b"TOP 1 %d" % lines)
+            assert len(p.block()) == header + 2 * min(lines, 4_000_000)
+        p.quit()
+
+
+def large_message(octets):
     line = random.Random(30).randbytes(54).hex().encode() + b"\r\n"
-    message = b"Subject: large\r\n\r\n" + (line + b"." + line) * (30 * 1024 * 1024 // (2 * len(line) + 1))
+    return b"Subject: large\r\n\r\n" + (line + b"." + line) * (octets // (2 * len(line) + 1))
+
+
+def read_by(pid):
+    """Octets that this process asked the kernel for so far (proc_pid_io(5))."""
+    return int(pathlib.Path(f"/proc/{pid}/io").read_text().split()[1])
+
+
+def test_top_does_not_read_the_rest(ann):
+    with ann.smtp(timeout=120) as c:
+        c.deliver(FAR, [ANN], large_message(30 * 1024 * 1024))
+    with ann.pop3(ANN) as p:
+        before = read_by(ann.server_pid())
+        for lines in (0, 10):
+            p.command(b"TOP 1 %d" % lines)
+            assert len(p.block().split(b"\r\n\r\n")[1].splitlines()) == lines
+        assert read_by(ann.server_pid()) - before < 1024 * 1024
+        p.retr(1)
+        assert read_by(ann.server_pid()) - before > 30 * 1024 * 1024
+        p.quit()
+
+
+def test_30_mb(ann):
+    message = large_message(30 * 1024 * 1024)
     with ann.smtp(timeout=120) as c:
         c.deliver(FAR, [ANN], message)
     with ann.pop3(ANN, timeout=120) as p:
@@ -176,6 +180,22 @@ def test_uidl_never_changes(ann):
         assert after[:17] == left and len(after) == 20
         assert not set(after[17:]) & set(before.values())  # an id is never given twice
         assert all(0x21 <= c <= 0x7e for uid in after for c in uid) and max(map(len, after)) <= 70
+        p.quit()
+    ann.cli("account", "rename", ANN, "anna@shop.example")
+    with ann.pop3("anna@shop.example") as p:
+        assert list(p.uidl().values()) == after
+        for n in range(1, 21):
+            p.dele(n)
+        p.quit()
+    deliver_many(ann, 2, "anna@shop.example")
+    with ann.pop3("anna@shop.example") as p:  # an emptied mailbox begins no new count
+        assert not set(p.uidl().values()) & {*before.values(), *after}
+        p.quit()
+    time.sleep(1.1)  # UIDVALIDITY is the second in which the mailbox was made
+    ann.account_add(ANN)
+    deliver_many(ann, 2)
+    with ann.pop3(ANN) as p:  # nor does another mailbox of the name
+        assert not set(p.uidl().values()) & {*before.values(), *after}
         p.quit()
 
 
@@ -408,147 +428,3 @@ def test_the_log_says_what_was_done(ann):
         time.sleep(.01)
     assert (closed[0]["retrieved"], closed[0]["deleted"]) == (2, 1)
     assert ann.events("auth.succeeded")[0]["account"] == ANN
-
-
-# -- the programs that people use ----------------------------------------------------------------------------
-
-
-def needs(program):
-    path = shutil.which(program)
-    if not path:
-        pytest.skip(f"{program} is not installed: make deps")
-    return path
-
-
-def run(argv, home, stdin=None):
-    env = dict(os.environ, HOME=str(home), FETCHMAILHOME=str(home), LC_ALL="C")
-    done = subprocess.run([str(a) for a in argv], cwd=home, env=env, input=stdin, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, f"{argv}\n{done.stdout[-2000:].decode()}\n{done.stderr[-2000:].decode()}"
-    return done.stdout
-
-
-# What these programs write has LF line ends, so that long lines and bare octets are told apart by none of them.
-FOR_CLIENTS = [MESSAGES["plain"], MESSAGES["dots"], MESSAGES["empty lines at the end"], MESSAGES["8 bit"],
-               b"From: a@client.example\r\nSubject: many\r\n\r\n" + b"a line of text.\r\n.another\r\n" * 2000]
-
-
-@pytest.fixture
-def filled(ann, tmp_path):
-    with ann.smtp() as c:
-        for message in FOR_CLIENTS:
-            c.deliver(FAR, [ANN], message)
-    home = tmp_path / "home"
-    (home / "new").mkdir(parents=True)
-    taker = home / "take"  # the delivery program of those that want one
-    taker.write_text(f"#!/bin/sh\nexec cat > {home}/new/$(ls {home}/new | wc -l)\n")
-    taker.chmod(0o700)
-    return ann, home
-
-
-def stored_by(maildir):
-    """The contents that a program put into a maildir, below the fields that it and we added, line ends CRLF."""
-    found = []
-    for path in (maildir / "new").iterdir():
-        octets = path.read_bytes().replace(b"\n", b"\r\n")
-        found.append(content_of(octets[octets.index(b"Received: from client.example "):]))
-    return found
-
-
-def test_poplib(filled):
-    one, _ = filled
-    p = poplib.POP3(*one.address("pop3"))
-    assert {"UIDL", "PIPELINING", "USER"} <= set(p.capa())
-    p.user(ANN)
-    p.pass_(PASSWORD)
-    assert p.stat()[0] == len(FOR_CLIENTS)
-    assert len(p.list()[1]) == len(p.uidl()[1]) == len(FOR_CLIENTS)
-    poplib._MAXLINE = 1 << 20
-    for number, message in enumerate(FOR_CLIENTS, 1):
-        assert content_of(b"\r\n".join(p.retr(number)[1]) + b"\r\n") == message
-        p.dele(number)
-    p.rset()
-    p.noop()
-    p.dele(1)
-    p.quit()
-    with one.pop3(ANN) as p:
-        assert p.stat()[0] == len(FOR_CLIENTS) - 1
-        p.quit()
-
-
-def test_curl(filled):
-    curl = needs("curl")
-    one, home = filled
-    url = "pop3://127.0.0.1:%d/" % one.address("pop3")[1]
-    login = ["-sS", "--user", f"{ANN}:{PASSWORD}"]
-    assert len(run([curl, *login, url], home).splitlines()) == len(FOR_CLIENTS)
-    for number, message in enumerate(FOR_CLIENTS, 1):
-        assert content_of(run([curl, *login, f"{url}{number}"], home)) == message
-    run([curl, *login, f"{url}1", "--request", "DELE", "--list-only"], home)
-    with one.pop3(ANN) as p:
-        assert p.stat()[0] == len(FOR_CLIENTS) - 1
-        p.quit()
-
-
-def test_fetchmail(filled):
-    """With fetchall, since without it fetchmail reads headers by TOP, which is not offered."""
-    fetchmail = needs("fetchmail")
-    one, home = filled
-    rc = home / "rc"
-    rc.write_text(f"""poll 127.0.0.1 service {one.address("pop3")[1]} protocol pop3 uidl auth password
-        user "{ANN}" password "{PASSWORD}" sslproto "" keep fetchall no rewrite mda "{home}/take"
-        """)
-    rc.chmod(0o600)
-    run([fetchmail, "-f", rc, "--nosyslog", "--pidfile", home / "pid"], home)
-    assert len(list((home / "new").iterdir())) == len(FOR_CLIENTS)
-    assert sorted(stored_by(home)) == sorted(FOR_CLIENTS)
-    deliver_many(one, 1)
-    rc.write_text(rc.read_text().replace("keep", "nokeep"))
-    run([fetchmail, "-f", rc, "--nosyslog", "--pidfile", home / "pid"], home)
-    with one.pop3(ANN) as p:
-        assert p.stat()[0] == 0
-        p.quit()
-
-
-def test_mpop(filled):
-    mpop = needs("mpop")
-    one, home = filled
-    for name in ("cur", "new", "tmp"):
-        (home / "mail" / name).mkdir(parents=True)
-    run([mpop, "--host=127.0.0.1", f"--port={one.address('pop3')[1]}", f"--user={ANN}", "--auth=user", "--tls=off",
-         f"--passwordeval=echo {PASSWORD}", "--keep=on", "--received-header=off", "--pipelining=on",
-         f"--delivery=maildir,{home}/mail", f"--uidls-file={home}/uidls"], home)
-    assert sorted(stored_by(home / "mail")) == sorted(FOR_CLIENTS)
-    run([mpop, "--host=127.0.0.1", f"--port={one.address('pop3')[1]}", f"--user={ANN}", "--auth=user", "--tls=off",
-         f"--passwordeval=echo {PASSWORD}", "--keep=off", "--received-header=off", "--pipelining=auto",
-         f"--delivery=maildir,{home}/mail", f"--uidls-file={home}/uidls"], home)
-    assert len(list((home / "mail" / "new").iterdir())) == len(FOR_CLIENTS)  # known by their UIDL
-    with one.pop3(ANN) as p:
-        assert p.stat()[0] == 0
-        p.quit()
-
-
-def test_getmail(filled):
-    getmail = needs("getmail")
-    one, home = filled
-    (home / "getmailrc").write_text(f"""[retriever]
-type = SimplePOP3Retriever
-server = 127.0.0.1
-port = {one.address("pop3")[1]}
-username = {ANN}
-password = {PASSWORD}
-[destination]
-type = MDA_external
-path = {home}/take
-unixfrom = false
-allow_root_commands = true
-[options]
-delete = true
-delivered_to = false
-received = false
-""")
-    run([getmail, f"--getmaildir={home}", "--rcfile=getmailrc"], home)
-    assert len(list((home / "new").iterdir())) == len(FOR_CLIENTS)
-    assert sorted(stored_by(home)) == sorted(FOR_CLIENTS)
-    with one.pop3(ANN) as p:
-        assert p.stat()[0] == 0
-        p.quit()

@@ -113,7 +113,7 @@ const struct config_key config_keys[] = {
 	COUNT(transactions, 1, 1000000, "Messages in one connection."),
 	COUNT(smtp_idle_s, 1, 86400, "Seconds an SMTP client may be silent; RFC 5321 §4.5.3.2.7 asks for 300 at least."),
 	COUNT(pop3_idle_s, 1, 86400, "Seconds a POP3 client may be silent; RFC 1939 §3 asks for 600 at least."),
-	{ "limits.mailbox_views", &config_size, AT(limits.mailbox_views_octets), RELOADED, LIMIT_MB, 1ull << 40,
+	{ "limits.mailbox_views", &config_size, AT(limits.mailbox_views_octets), RELOADED, 64 * LIMIT_KB, 1ull << 40,
 	  .says = "Octets in memory of all open mailbox views together." },
 	COUNT(event_days, 1, 36500, "Days for which `trace` knows what happened."),
 	COUNT(deleted_hours, 0, 87600, "Hours for which the content of deleted mail is kept for `verify --repair`."),

@@ -1,6 +1,6 @@
 #include "pop3/command.h"
 
-enum argument_rule { NONE, NUMBER, OPTIONAL_NUMBER, NAME, PASSWORD };
+enum argument_rule { NONE, NUMBER, OPTIONAL_NUMBER, NUMBER_AND_LINES, NAME, OPTIONAL_NAME, PASSWORD };
 
 static const struct {
 	str keyword;
@@ -9,6 +9,7 @@ static const struct {
 	/* clang-format off */
 	[POP3_CAPA] = { STR_INIT("CAPA"), NONE },
 	[POP3_DELE] = { STR_INIT("DELE"), NUMBER },
+	[POP3_LANG] = { STR_INIT("LANG"), OPTIONAL_NAME },
 	[POP3_LIST] = { STR_INIT("LIST"), OPTIONAL_NUMBER },
 	[POP3_NOOP] = { STR_INIT("NOOP"), NONE },
 	[POP3_PASS] = { STR_INIT("PASS"), PASSWORD },
@@ -16,6 +17,7 @@ static const struct {
 	[POP3_RETR] = { STR_INIT("RETR"), NUMBER },
 	[POP3_RSET] = { STR_INIT("RSET"), NONE },
 	[POP3_STAT] = { STR_INIT("STAT"), NONE },
+	[POP3_TOP]  = { STR_INIT("TOP"),  NUMBER_AND_LINES },
 	[POP3_UIDL] = { STR_INIT("UIDL"), OPTIONAL_NUMBER },
 	[POP3_USER] = { STR_INIT("USER"), NAME },
 	/* clang-format on */
@@ -56,6 +58,44 @@ static err parse_text(str text, str *out)
 	return OK;
 }
 
+/* "2 10": a message and how many lines of its body. */
+static err parse_top(str argument, struct pop3_command *c)
+{
+	str lines = argument, number = str_cut(&lines, ' ');
+
+	lines = str_trim_wsp(lines);
+	if (lines.len == 0)
+		return wrong("TOP wants two numbers: that of a message and how many lines of its text");
+	c->has_number = true;
+	TRY(parse_number(number, &c->number));
+	return parse_number(lines, &c->lines);
+}
+
+static err parse_argument(enum argument_rule rule, str argument, struct pop3_command *c)
+{
+	switch (rule) {
+	case NONE:
+		return argument.len > 0 ? wrong("This command has no argument") : OK;
+	case NUMBER:
+		if (argument.len == 0)
+			return wrong("The number of a message is missing");
+		/* fall through */
+	case OPTIONAL_NUMBER:
+		c->has_number = argument.len > 0;
+		return c->has_number ? parse_number(argument, &c->number) : OK;
+	case NUMBER_AND_LINES:
+		return parse_top(argument, c);
+	case OPTIONAL_NAME:
+		if (argument.len == 0)
+			return OK;
+		/* fall through */
+	case NAME:
+	case PASSWORD:
+		return parse_text(argument, &c->text);
+	}
+	return OK;
+}
+
 err pop3_command_parse(str line, struct pop3_command *out)
 {
 	size_t space = str_find_char(line, ' ');
@@ -68,25 +108,7 @@ err pop3_command_parse(str line, struct pop3_command *out)
 	argument = str_from(line, space < line.len ? space + 1 : line.len);
 	if (grammar[c.verb].argument != PASSWORD)
 		argument = str_trim_wsp(argument);
-	switch (grammar[c.verb].argument) {
-	case NONE:
-		if (argument.len > 0)
-			return wrong("This command has no argument");
-		break;
-	case NUMBER:
-		if (argument.len == 0)
-			return wrong("The number of a message is missing");
-		/* fall through */
-	case OPTIONAL_NUMBER:
-		c.has_number = argument.len > 0;
-		if (c.has_number)
-			TRY(parse_number(argument, &c.number));
-		break;
-	case NAME:
-	case PASSWORD:
-		TRY(parse_text(argument, &c.text));
-		break;
-	}
+	TRY(parse_argument(grammar[c.verb].argument, argument, &c));
 	*out = c;
 	return OK;
 }

@@ -3,6 +3,7 @@
  * RFC 1939 §3: a keyword of three or four letters in any case, then arguments after single spaces. White
  * space at the end is tolerated, but in a password, which is all that follows "PASS " (§7). A number too
  * large for any mailbox is a number all the same: there is no such message.
+ * TOP: §7; LANG: RFC 6856 §3.
  */
 #ifndef POP3_COMMAND_H
 #define POP3_COMMAND_H
@@ -13,6 +14,7 @@
 enum pop3_verb {
 	POP3_CAPA,
 	POP3_DELE,
+	POP3_LANG,
 	POP3_LIST,
 	POP3_NOOP,
 	POP3_PASS,
@@ -20,6 +22,7 @@ enum pop3_verb {
 	POP3_RETR,
 	POP3_RSET,
 	POP3_STAT,
+	POP3_TOP,
 	POP3_UIDL,
 	POP3_USER,
 	POP3_VERB_COUNT
@@ -29,7 +32,8 @@ struct pop3_command {
 	enum pop3_verb verb;
 	bool has_number;
 	uint32_t number; /* of a message, from 1; 0 is well-formed and names none, as does UINT32_MAX */
-	str text;        /* of USER and PASS; a slice of the line, not empty */
+	uint32_t lines;  /* of TOP; UINT32_MAX also where it was more */
+	str text;        /* of USER, PASS and LANG; a slice of the line, empty only where LANG has none */
 };
 
 /* Parses `line`, given without its end. On failure *out is untouched and err.what is a sentence for the

@@ -26,6 +26,14 @@ static const struct {
 	{ STR_INIT("RETR 4294967296"), ERR_OK, { .verb = POP3_RETR, .has_number = true, .number = UINT32_MAX } },
 	{ STR_INIT("RETR 18446744073709551617"), ERR_OK, { .verb = POP3_RETR, .has_number = true, .number = UINT32_MAX } },
 	{ STR_INIT("DELE 99999999999999999999999"), ERR_OK, { .verb = POP3_DELE, .has_number = true, .number = UINT32_MAX } },
+	{ STR_INIT("TOP 1 0"), ERR_OK, { .verb = POP3_TOP, .has_number = true, .number = 1, .lines = 0 } },
+	{ STR_INIT("top  3   10 "), ERR_OK, { .verb = POP3_TOP, .has_number = true, .number = 3, .lines = 10 } },
+	{ STR_INIT("TOP 0 99999999"), ERR_OK, { .verb = POP3_TOP, .has_number = true, .number = 0, .lines = 99999999 } },
+	{ STR_INIT("TOP 1 4294967296"), ERR_OK, { .verb = POP3_TOP, .has_number = true, .number = 1, .lines = UINT32_MAX } },
+	{ STR_INIT("TOP 99999999999999999999 99999999999999999999"), ERR_OK, { .verb = POP3_TOP, .has_number = true, .number = UINT32_MAX, .lines = UINT32_MAX } },
+	{ STR_INIT("LANG"), ERR_OK, { .verb = POP3_LANG } },
+	{ STR_INIT("LANG *"), ERR_OK, { .verb = POP3_LANG, .text = STR_INIT("*") } },
+	{ STR_INIT("lang en-GB "), ERR_OK, { .verb = POP3_LANG, .text = STR_INIT("en-GB") } },
 	{ STR_INIT("USER ann@shop.example"), ERR_OK, { .verb = POP3_USER, .text = STR_INIT("ann@shop.example") } },
 	{ STR_INIT("USER  ann "), ERR_OK, { .verb = POP3_USER, .text = STR_INIT("ann") } },
 	{ STR_INIT("PASS correct horse battery"), ERR_OK, { .verb = POP3_PASS, .text = STR_INIT("correct horse battery") } },
@@ -38,7 +46,6 @@ static const struct {
 	{ STR_INIT(" STAT"), ERR_MISSING, { 0 } },
 	{ STR_INIT("STA"), ERR_MISSING, { 0 } },
 	{ STR_INIT("STATS"), ERR_MISSING, { 0 } },
-	{ STR_INIT("TOP 1 0"), ERR_MISSING, { 0 } },
 	{ STR_INIT("APOP ann x"), ERR_MISSING, { 0 } },
 	{ STR_INIT("STLS"), ERR_MISSING, { 0 } },
 	{ STR_INIT("AUTH PLAIN"), ERR_MISSING, { 0 } },
@@ -65,6 +72,17 @@ static const struct {
 	{ STR_INIT("RETR 0x1"), ERR_SYNTAX, { 0 } },
 	{ STR_INIT("RETR 1\0"), ERR_SYNTAX, { 0 } },
 	{ STR_INIT("LIST 1 2"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP "), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP 1"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP 1 "), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP 1 -1"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP one 1"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP 1 ten"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP 1 2 3"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP 1\t2"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("TOP 1 0\0"), ERR_SYNTAX, { 0 } },
+	{ STR_INIT("LANG e\0n"), ERR_SYNTAX, { 0 } },
 	{ STR_INIT("LIST 1.5"), ERR_SYNTAX, { 0 } },
 	{ STR_INIT("UIDL 1:*"), ERR_SYNTAX, { 0 } },
 	{ STR_INIT("DELE 1\r"), ERR_SYNTAX, { 0 } },
@@ -98,6 +116,7 @@ static void test_lines(void **state)
 		assert_int_equal(got.verb, cases[i].want.verb);
 		assert_int_equal(got.has_number, cases[i].want.has_number);
 		assert_int_equal(got.number, cases[i].want.number);
+		assert_int_equal(got.lines, cases[i].want.lines);
 		assert_true(str_eq(got.text, cases[i].want.text));
 	}
 }

@@ -5,8 +5,8 @@
  * is lost or times out deletes nothing (RFC 1939 §6). Passwords are taken where nobody can read them on
  * their way: from loopback, if the owner says so. Neither TLS nor AUTH here.
  *
- * RFC 1939 without TOP and APOP; CAPA and response codes: RFC 2449, RFC 3206.
- * Every reply stands in pop3/replies.def and in doc/replies.md.
+ * RFC 1939 without APOP; CAPA and response codes: RFC 2449, RFC 3206; LANG: RFC 6856 §3.
+ * Every reply stands in pop3/replies.def and in doc/pop3-replies.md.
  */
 #ifndef POP3_SERVER_H
 #define POP3_SERVER_H

@@ -52,9 +52,8 @@ static enum next cmd_capa(struct pop3_session *s, const struct pop3_command *c)
 	pop3_say(s, POP3_REPLY_CAPABILITIES);
 	if (pop3_takes_passwords(s))
 		session_write(&s->session, STR("USER\r\n"));
-	session_write(&s->session,
-	              STR("UIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nEXPIRE NEVER\r\n"
-	                  "IMPLEMENTATION postrider\r\n.\r\n"));
+	session_write(&s->session, STR("TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
+	                               "LANG\r\nEXPIRE NEVER\r\nIMPLEMENTATION postrider\r\n.\r\n"));
 	return NEXT_COMMAND;
 }
 
@@ -106,8 +105,10 @@ static const struct {
 	[POP3_LIST] = { IN(TRANSACTION),   pop3_cmd_list },
 	[POP3_UIDL] = { IN(TRANSACTION),   pop3_cmd_list },
 	[POP3_RETR] = { IN(TRANSACTION),   pop3_cmd_retr },
+	[POP3_TOP]  = { IN(TRANSACTION),   pop3_cmd_retr },
 	[POP3_DELE] = { IN(TRANSACTION),   cmd_dele },
 	[POP3_RSET] = { IN(TRANSACTION),   cmd_rset },
+	[POP3_LANG] = { ANY,               pop3_cmd_lang },
 	[POP3_NOOP] = { IN(TRANSACTION),   cmd_noop },
 	[POP3_QUIT] = { ANY,               pop3_cmd_quit },
 	/* clang-format on */
@@ -139,6 +140,7 @@ static enum next pop3_opened(struct session *session)
 	session->did[0].name = "retrieved";
 	session->did[1].name = "deleted";
 	pop3_view_init(&s->view, &s->server->views);
+	s->last.lines = POP3_WHOLE;
 	session_set_timeout(session, 1000 * (int64_t)atomic_load(&s->server->idle_s));
 	return pop3_say(s, POP3_REPLY_GREETING);
 }

@@ -7,6 +7,7 @@
 #include "base/limits.h"
 #include "pop3/command.h"
 #include "pop3/lock.h"
+#include "pop3/opened.h"
 #include "pop3/reply.h"
 #include "pop3/server.h"
 #include "pop3/view.h"
@@ -16,8 +17,6 @@ enum pop3_state {
 	POP3_STATE_AUTHORIZATION,
 	POP3_STATE_TRANSACTION, /* the maildrop is locked and seen */
 };
-
-struct pop3_opened;
 
 struct pop3_session {
 	struct session session; /* first */
@@ -32,8 +31,8 @@ struct pop3_session {
 	struct pop3_view view;
 	uint32_t list_next;                          /* number that LIST or UIDL goes on with */
 	bool listing_uids;                           /* it is UIDL */
-	uint32_t retr_last;                          /* number of the last RETR */
-	struct pop3_opened *ahead[LIMIT_POP3_AHEAD]; /* opened for the next RETRs; NULL: none */
+	struct pop3_want last;                       /* that was asked for */
+	struct pop3_opened *ahead[LIMIT_POP3_AHEAD]; /* opened for what comes next; NULL: none */
 
 	/* What a failed login waits for. */
 	struct timer pause;
@@ -70,7 +69,8 @@ enum next pop3_cmd_user(struct pop3_session *s, const struct pop3_command *c);
 enum next pop3_cmd_pass(struct pop3_session *s, const struct pop3_command *c);
 enum next pop3_cmd_stat(struct pop3_session *s, const struct pop3_command *c);
 enum next pop3_cmd_list(struct pop3_session *s, const struct pop3_command *c); /* and UIDL */
-enum next pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c);
+enum next pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c); /* and TOP */
+enum next pop3_cmd_lang(struct pop3_session *s, const struct pop3_command *c);
 enum next pop3_cmd_quit(struct pop3_session *s, const struct pop3_command *c);
 
 /* Loads the view of the account that has just logged in, and says how that went (pop3/load.c). */

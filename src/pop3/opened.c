@@ -1,0 +1,97 @@
+#include "pop3/opened.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/limits.h"
+#include "net/conn.h"
+
+err pop3_opened_open(struct pop3_source source, struct pop3_want want, struct pop3_opened **out)
+{
+	struct pop3_opened *opened;
+	struct arena arena;
+	struct message m;
+
+	arena_init(&arena, NULL, 4 * LIMIT_PREFIX);
+	err e = message_open(source.store, &arena, source.account_id, MAILBOX_INBOX, want.uid, &m);
+	if (e.code != ERR_OK) {
+		arena_reset(&arena);
+		return e;
+	}
+	opened = malloc(sizeof *opened + m.prefix.len);
+	if (opened) {
+		*opened = (struct pop3_opened){ .want = want, .message = m };
+		if (m.prefix.len > 0)
+			memcpy(opened->prefix, m.prefix.ptr, m.prefix.len);
+		opened->message.prefix.ptr = opened->prefix;
+		pop3_top_init(&opened->top, want.lines);
+		*out = opened;
+	} else {
+		message_close(&m);
+	}
+	arena_reset(&arena);
+	return opened ? OK : ERR_NO_MEMORY;
+}
+
+/* One block of the content further. */
+static err measure_block(struct pop3_opened *opened)
+{
+	const struct message *m = &opened->message;
+	uint64_t left = m->size - opened->size;
+	size_t n = left < LIMIT_BLOCK ? (size_t)left : LIMIT_BLOCK;
+	char block[LIMIT_BLOCK];
+
+	TRY(file_read_at(m->fd, block, n, m->offset + opened->size));
+	opened->size += pop3_top_take(&opened->top, (str){ block, n });
+	opened->measured = pop3_top_ended(&opened->top) || opened->size == m->size;
+	return OK;
+}
+
+err pop3_opened_measure(struct pop3_opened *opened, int64_t end_tick_ms)
+{
+	/* So many lines it can't have: it is sent whole and not looked at. Some clients always ask like that
+	 * (fetchmail: TOP 1 99999999), since RETR marks a message as seen on other servers. */
+	if (opened->want.lines >= opened->message.size) {
+		opened->size = opened->message.size;
+		opened->measured = true;
+		return OK;
+	}
+	do
+		TRY(measure_block(opened));
+	while (!opened->measured && clock_tick_ms() < end_tick_ms);
+	return OK;
+}
+
+uint64_t pop3_opened_size(const struct pop3_opened *opened)
+{
+	return opened->message.prefix.len + opened->size;
+}
+
+static void release(void *opened) { pop3_opened_close(opened); }
+
+err pop3_opened_send(struct pop3_opened *opened, struct conn *conn)
+{
+	const struct message *m = &opened->message;
+	struct conn_range content = { .fd = m->fd,
+		                      .offset = m->offset,
+		                      .size = opened->size,
+		                      .dot_stuff = true,
+		                      .release = release,
+		                      .owner = opened };
+	err e = conn_write_dot_stuffed(conn, m->prefix);
+
+	if (e.code != ERR_OK) {
+		pop3_opened_close(opened);
+		return e;
+	}
+	TRY(conn_write_range(conn, &content)); /* from here on it is the connection's */
+	return conn_write_dot_end(conn);
+}
+
+void pop3_opened_close(struct pop3_opened *opened)
+{
+	if (opened)
+		message_close(&opened->message);
+	free(opened);
+}

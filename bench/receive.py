@@ -14,18 +14,16 @@ and compared; a message missing, double or damaged misses the row whatever its r
 """
 import argparse
 import dataclasses
-import datetime
-import json
 import shutil
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
 
 import proc
 import tools
-from servers import BUILD, POSTRIDER, ROOT, TOOLS, Peer, Postrider, ServerError, Sink
+from report import Row, chosen, print_row, revision, save
+from servers import BUILD, POSTRIDER, TOOLS, Peer, Postrider, ServerError, Sink
 from tools import Load
 
 WORK = BUILD / "bench" / "work"
@@ -34,20 +32,6 @@ SMALL = Load(size=4096, connections=64, seconds=10)
 LARGE = Load(size=75 * 1024, connections=16, seconds=5)
 SLOW_SYNC_US = 5000
 MILLION = 1_000_000
-
-
-@dataclasses.dataclass
-class Row:
-    row: str
-    what: str
-    budget: str
-    figure: str
-    ok: bool | None  # None: no budget, or nothing to hold it against
-    details: dict = dataclasses.field(default_factory=dict)
-
-    @property
-    def verdict(self) -> str:
-        return {True: "kept", False: "MISSED", None: "-"}[self.ok]
 
 
 class Bench:
@@ -67,7 +51,6 @@ class Bench:
 
     def postrider(self, **options) -> Postrider:
         return Postrider(self.work(), USERS, **options)
-
 
 
 def warm(server, load: Load) -> None:
@@ -263,34 +246,6 @@ ROWS = {
 }
 ANY_SERVER = ("disk", "4k", "75k")  # say something without postrider too
 SERVERS = ("postrider", "peer", "sink", "disk")
-
-
-def print_row(r: Row) -> None:
-    print(f"{r.what:<62}  {r.budget:<17}  {r.verdict:<6}  {r.figure}", flush=True)
-
-
-def revision() -> str:
-    done = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty"], capture_output=True, text=True)
-    return done.stdout.strip() or "unknown"
-
-
-def save(path: Path, machine: dict, quick: bool, rows: list[Row]) -> None:
-    report = {
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
-        "revision": revision(),
-        "quick": quick,
-        "machine": machine,
-        "rows": [dataclasses.asdict(r) | {"verdict": r.verdict} for r in rows],
-    }
-    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
-
-
-def chosen(text: str, of) -> list[str]:
-    names = text.split(",")
-    for name in names:
-        if name not in of:
-            raise argparse.ArgumentTypeError(f"{name}: one of {', '.join(of)}")
-    return names
 
 
 def arguments() -> argparse.Namespace:

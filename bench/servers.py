@@ -125,7 +125,8 @@ class Postrider:
         with open(log_path, "rb") as log:
             ready = self.wait_ready(log)
         took_s = time.monotonic() - began
-        self.smtp, self.pop3 = ready["listen"]["smtp"][0], ready["listen"]["pop3"][0]
+        self.listen = ready["listen"]
+        self.smtp, self.pop3 = self.listen["smtp"][0], self.listen["pop3"][0]
         self.pid = self.process.pid
         return took_s
 

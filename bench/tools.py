@@ -72,6 +72,25 @@ def collect(server, acks: Path) -> dict:
     return run_tool("pop3-collect", server.pop3, "--acks", acks, "--password", server.password, codes=(0, 65))
 
 
+def maildrop(server, user: str, window: int) -> dict:
+    """One person's large maildrop; window 1: one RETR after the other."""
+    login = ["--user", f"{user}@{DOMAIN}", "--password", server.password]
+    return run_tool("pop3-maildrop", server.pop3, *login, "--window", window)
+
+
+def start_tool(name: str, *arguments) -> subprocess.Popen:
+    """For what has to go on beside something else; finish_tool gives its object."""
+    argv = [str(TOOLS / name), *map(str, arguments)]
+    return subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def finish_tool(process: subprocess.Popen) -> dict:
+    said, complained = process.communicate()
+    if process.returncode != 0:
+        raise ToolError(f"{process.args[0]}: exit {process.returncode}: {said[-1000:]}{complained[-1000:]}")
+    return json.loads(said)
+
+
 def group_commit(directory: Path, milliseconds: int) -> dict:
     directory.mkdir(parents=True, exist_ok=True)
     return run_tool("group-commit", directory, "--milliseconds", milliseconds)

@@ -110,7 +110,7 @@ static err take_data_dir(struct supervisor *s, struct arena *arena)
 
 	if (!path)
 		return ERR_NO_MEMORY;
-	TRY(directory_make(arena, s->config->data_dir, 0700));
+	TRY(store_make_directory(arena, s->config->data_dir));
 	if (s->identity.change && chown(path, s->identity.uid, s->identity.gid) != 0)
 		return err_errno(arena, errno, "giving %s to the server's user", path);
 	err e = store_lock(arena, s->config->data_dir, LOCK_PATIENCE_MS, &s->lock);

@@ -39,8 +39,9 @@ err become_owner(struct command_line *line, const struct config *config)
 
 	if (!path)
 		return ERR_NO_MEMORY;
+	umask(077); /* every login may pass through data_dir, none may read what stands in it */
 	if (stat(path, &about) != 0 && errno == ENOENT)
-		return directory_make(line->arena, config->data_dir, 0700);
+		return store_make_directory(line->arena, config->data_dir);
 	if (stat(path, &about) != 0)
 		return err_errno(line->arena, errno, "data_dir %s", path);
 	if (about.st_uid == geteuid())

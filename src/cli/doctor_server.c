@@ -143,9 +143,14 @@ void check_data_dir(struct doctor *d)
 	char *path = arena_z(d->line->arena, d->config->data_dir);
 	struct stat about;
 
-	if (path && stat(path, &about) == 0 && (about.st_mode & 077))
-		check_add(d, "data_dir", CHECK_WARNING, "chmod 700 it",
+	if (!path || stat(path, &about) != 0)
+		return;
+	if (about.st_mode & 066)
+		check_add(d, "data_dir", CHECK_WARNING, "chmod 711 it",
 		          "other users of this machine may look into %s", path);
+	else if (!(about.st_mode & 01))
+		check_add(d, "data_dir", CHECK_WARNING, "chmod 711 it: what is inside stays closed",
+		          "programs of other users can't hand in mail: %s lets nobody through", path);
 }
 
 void check_hostname(struct doctor *d)

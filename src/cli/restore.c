@@ -22,7 +22,7 @@ static err make_data_dir(struct command_line *line, const struct config *config)
 		return ERR_NO_MEMORY;
 	if (access(path, F_OK) == 0)
 		return OK;
-	TRY(directory_make(line->arena, config->data_dir, 0700));
+	TRY(store_make_directory(line->arena, config->data_dir));
 	if (config->user.len == 0 || geteuid() != 0)
 		return OK;
 	const struct passwd *entry = getpwnam(user);

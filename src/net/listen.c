@@ -101,11 +101,15 @@ err listen_bind_unix(struct arena *arena, str path, unsigned mode, int *fd)
 	if (f < 0)
 		return err_errno(arena, errno, "making a socket for " STR_FMT, STR_ARG(path));
 	remove_if_dead(&sa);
-	/* bind gives the file this mode less the umask: first nobody's, so that it is never open too wide. */
-	fchmod(f, 0600);
-	if (bind(f, (struct sockaddr *)&sa, sizeof sa) != 0)
-		return bind_failed(arena, path, errno);
-	if (chmod(sa.sun_path, mode) != 0 || listen(f, LIMIT_ACCEPT_BACKLOG) != 0)
+	/* bind gives the file the descriptor's mode less the umask, so it is never open too wide, and no name
+	 * is looked up twice: whoever may write to the folder could have put another file under it. */
+	fchmod(f, mode);
+	mode_t former = umask(0);
+	int failed = bind(f, (struct sockaddr *)&sa, sizeof sa) == 0 ? 0 : errno;
+	umask(former);
+	if (failed)
+		return bind_failed(arena, path, failed);
+	if (listen(f, LIMIT_ACCEPT_BACKLOG) != 0)
 		return err_errno(arena, errno, "listening on " STR_FMT, STR_ARG(path));
 	*fd = file_take(&f);
 	return OK;

@@ -13,7 +13,8 @@
 #include "net/conn.h"
 
 /* Binds and listens, non-blocking, close-on-exec, SO_REUSEADDR. [::] serves both families. `path` (unix) or
- * address and port. The error names the address and the way out ("127.0.0.1:25: address in use; stop ...").
+ * address and port. The unix one is for a process with one thread: it takes the umask away meanwhile. The
+ * error names the address and the way out ("127.0.0.1:25: address in use; stop ...").
  */
 err listen_bind_ip(struct arena *arena, ip address, uint16_t port, int *fd) MUST_USE;
 err listen_bind_unix(struct arena *arena, str path, unsigned mode, int *fd) MUST_USE;

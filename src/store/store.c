@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -31,13 +32,25 @@ static err path_in(struct arena *arena, str directory, str name, str *out)
 	return OK;
 }
 
+err store_make_directory(struct arena *arena, str directory)
+{
+	char *path = arena_z(arena, directory);
+
+	if (!path)
+		return ERR_NO_MEMORY;
+	if (access(path, F_OK) == 0)
+		return directory_make(arena, directory, 0700);
+	TRY(directory_make(arena, directory, 0700));
+	return chmod(path, 0711) == 0 ? OK : err_errno(arena, errno, "opening %s", path);
+}
+
 err store_lock(struct arena *arena, str directory, int64_t patience_ms, int *fd)
 {
 	AUTO(file) f = FILE_NONE;
 	const struct timespec step = { .tv_nsec = LOCK_STEP_MS * 1000000L };
 	str path;
 
-	TRY(directory_make(arena, directory, 0700));
+	TRY(store_make_directory(arena, directory));
 	TRY(path_in(arena, directory, STR("lock"), &path));
 	TRY(file_open(arena, path, O_RDWR | O_CREAT, 0600, &f));
 	for (int64_t end = clock_tick_ms() + patience_ms; flock(f, LOCK_EX | LOCK_NB) < 0;) {

@@ -28,6 +28,10 @@ struct store_options {
 	bool without_maintenance; /* tests: no checkpoints or compaction unless asked */
 };
 
+/* Makes the data directory unless it is there: every login of the machine may pass through it (0711), to
+ * run/submit.sock; whatever else is in it is its owner's alone. */
+err store_make_directory(struct arena *arena, str directory) MUST_USE;
+
 /* Takes DIRECTORY/lock, waiting up to `patience_ms`. The descriptor carries the lock (flock): it outlives
  * this process in children that inherit it. ERR_BUSY: another postrider has it. */
 err store_lock(struct arena *arena, str directory, int64_t patience_ms, int *fd) MUST_USE;

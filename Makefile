@@ -48,10 +48,14 @@ bench: deps-test all
 bench-%: deps-test all
 	@bench/$*.py
 
+# PREFIX=/usr/local; DESTDIR= for packages; SENDMAIL=/usr/sbin/sendmail makes that name a link to postrider.
+INSTALL = tools/install $(BUILD) $(if $(PREFIX),--prefix "$(PREFIX)") $(if $(SENDMAIL),--sendmail "$(SENDMAIL)")
 install: all
-	@meson install -C $(BUILD)
+	@DESTDIR="$(DESTDIR)" $(INSTALL)
+uninstall: all
+	@DESTDIR="$(DESTDIR)" $(INSTALL) --remove
 
 clean:
 	rm -rf build build-*/
 
-.PHONY: all deps demo run test soak fuzz lint bench install clean
+.PHONY: all deps demo run test soak fuzz lint bench install uninstall clean

@@ -46,7 +46,9 @@ def test_init_makes_what_it_says(make_instance):
     assert f'smtp = ["127.0.0.1:{one.base + 25}"]' in text
     assert 'plaintext = "loopback"' in text and "allow_private = true" in text
     assert stat.S_IMODE(os.stat(one.dir / "key.pem").st_mode) == 0o600
-    assert stat.S_IMODE(os.stat(one.dir / "data").st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(one.dir / "data").st_mode) == 0o711
+    for inside in (one.dir / "data").iterdir():
+        assert not stat.S_IMODE(inside.stat().st_mode) & 0o077, inside
     shown = subprocess.run(["openssl", "x509", "-in", one.dir / "certificate.pem", "-noout", "-text"],
                            capture_output=True, text=True, check=True).stdout
     assert HOSTNAME in shown and "prime256v1" in shown

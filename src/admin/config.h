@@ -150,4 +150,7 @@ err config_initial_write(struct buf *out, const struct config_initial *initial) 
 /* The text of doc/config.md. */
 void config_document(struct buf *out);
 
+/* The source of postrider.toml(5), in man(7); `date` as its foot shows it. */
+void config_manual(struct buf *out, const char *date);
+
 #endif

@@ -6,6 +6,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/usage.h"
 
 /* "add, remove or list" */
 static const char *listed(struct command_line *line, const struct action *actions, size_t count)
@@ -23,6 +24,9 @@ static const char *listed(struct command_line *line, const struct action *action
 
 int run_action(struct command_line *line, const struct action *actions, size_t count)
 {
+	/* What is taken and not told of would be in no manual and no completion. */
+	for (size_t i = 0; i < count; i++)
+		assert(usage_has_action(str_of(line->command->help), str_of(actions[i].name)));
 	if (line->count == 0)
 		return command_fail(
 			line, command_usage(line, "what is to be done? %s", listed(line, actions, count)));

@@ -100,7 +100,9 @@ err command_config_path(struct command_line *line, str *out)
 	const char *path = line->config_path ? line->config_path : getenv("POSTRIDER_CONFIG");
 	char *whole;
 
-	for (size_t i = 0; !path && i < sizeof standard_paths / sizeof standard_paths[0]; i++)
+	/* A program that calls sendmail may stand in any folder, one that strangers write to too. */
+	size_t first = line->by_other_name ? 1 : 0;
+	for (size_t i = first; !path && i < sizeof standard_paths / sizeof standard_paths[0]; i++)
 		if (access(standard_paths[i], F_OK) == 0)
 			path = standard_paths[i];
 	if (!path)
@@ -175,6 +177,18 @@ static int run(const struct command *const *commands, size_t count, struct comma
 		line, command_usage(line, "no command \"%s\"; postrider --help lists them", line->words[0]));
 }
 
+/* The command that the program's own name stands for, or NULL. */
+static const struct command *find_called_as(const struct command *const *commands, size_t count,
+                                            const char *name)
+{
+	const char *slash = strrchr(name, '/');
+
+	for (size_t i = 0; i < count; i++)
+		if (commands[i]->called_as && strcmp(commands[i]->called_as, slash ? slash + 1 : name) == 0)
+			return commands[i];
+	return NULL;
+}
+
 int command_main(const struct command *const *commands, size_t count, int argc, char **argv)
 {
 	struct arena arena;
@@ -186,7 +200,13 @@ int command_main(const struct command *const *commands, size_t count, int argc, 
 	char **words = line.words = arena_new(&arena, char *, (size_t)argc + 1);
 	if (!words)
 		return EXIT_IO;
-	if (!take_common(&line, argv, argc, &help))
+	line.command = argc > 0 ? find_called_as(commands, count, argv[0]) : NULL;
+	if (line.command) {
+		line.by_other_name = true;
+		line.count = (size_t)argc - 1;
+		memcpy(words, argv + 1, line.count * sizeof *words);
+		code = line.command->run(&line);
+	} else if (!take_common(&line, argv, argc, &help))
 		code = command_fail(&line, command_usage(&line, "-c needs a file"));
 	else
 		code = run(commands, count, &line, help);

@@ -19,6 +19,7 @@ struct command_line {
 	const char *config_path; /* of -c, or NULL */
 	bool json;
 	bool usage;          /* an error lies in how the command was called: 64 */
+	bool by_other_name;  /* called as called_as: by programs, whose folder means nothing */
 	enum exit_code exit; /* what the error's code alone would not say; EXIT_FINE: it does */
 	char **words;        /* after the command's name */
 	size_t count;
@@ -30,13 +31,14 @@ struct command {
 	const char *summary; /* one line of the overview */
 	const char *help;    /* the whole text of --help */
 	int (*run)(struct command_line *line);
+	const char *called_as; /* the program by this name is the command, all words are its own; or NULL */
 };
 
 /* Runs what argv asks for out of `commands`; returns the exit code. */
 int command_main(const struct command *const *commands, size_t count, int argc, char **argv);
 
-/* The configuration's path: -c, $POSTRIDER_CONFIG, ./postrider.toml or /etc/postrider/postrider.toml, made
- * absolute. ERR_MISSING with what to do. */
+/* The configuration's path: -c, $POSTRIDER_CONFIG, ./postrider.toml (not by another name) or
+ * /etc/postrider/postrider.toml, made absolute. ERR_MISSING with what to do. */
 err command_config_path(struct command_line *line, str *out) MUST_USE;
 
 /* ERR_SYNTAX (and line->usage) where words are left. */

@@ -2,7 +2,7 @@
 
 #include "cli/ask.h"
 #include "cli/columns.h"
-#include "cli/commands.h"
+#include "cli/domain_internal.h"
 #include "cli/options.h"
 
 static void print_domains(struct command_line *line, const json_t *list)
@@ -81,7 +81,8 @@ static int show(struct command_line *line) { return one(line, "domain.show", say
 static int run(struct command_line *line)
 {
 	static const struct action actions[] = {
-		{ "add", add }, { "remove", remove_domain }, { "list", list }, { "show", show }
+		{ "add", add },   { "remove", remove_domain }, { "list", list },
+		{ "show", show }, { "dns", domain_dns },
 	};
 	return run_action(line, actions, sizeof actions / sizeof actions[0]);
 }
@@ -93,9 +94,12 @@ const struct command domain_command = {
 		"       postrider domain remove DOMAIN\n"
 		"       postrider domain list\n"
 		"       postrider domain show DOMAIN\n"
+		"       postrider domain dns DOMAIN\n"
 		"\n"
 		"A domain is the part of an address after the @. Mail is taken for the domains added here "
 		"and\n"
-		"for no others. A domain can be removed when no accounts and aliases are left in it.\n",
+		"for no others. A domain can be removed when no accounts and aliases are left in it.\n"
+		"\n"
+		"dns prints the records to set where the domain's DNS is kept, as a zone file has them.\n",
 	.run = run,
 };

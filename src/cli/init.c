@@ -18,10 +18,14 @@
 /* Above these ports stand those of the protocols, up to +995. */
 enum { HIGHEST_BASE = 65535 - 995 };
 
+/* The login that make install describes to the system (sysusers.d). */
+#define USUAL_USER "postrider"
+
 struct plan {
 	str directory; /* absolute */
 	struct config_initial config;
 	const char *domain; /* or NULL */
+	const char *data;   /* of --data, or NULL */
 	str config_path;
 };
 
@@ -43,11 +47,12 @@ static err read_line(struct command_line *line, struct plan *plan)
 	const char *hostname = NULL, *ports = NULL, *user = NULL;
 	const struct option options[] = { { "--hostname", NULL, &hostname },
 		                          { "--domain", NULL, &plan->domain },
+		                          { "--data", NULL, &plan->data },
 		                          { "--ports", NULL, &ports },
 		                          { "--user", NULL, &user } };
 	uint64_t base = 0;
 
-	TRY(options_read(line, options, 4, 1, 1, "DIR"));
+	TRY(options_read(line, options, 5, 1, 1, "DIR"));
 	if (!hostname)
 		return command_usage(line,
 		                     "--hostname is missing: the name by which other mail servers reach this "
@@ -57,8 +62,18 @@ static err read_line(struct command_line *line, struct plan *plan)
 	plan->config.hostname = str_of(hostname);
 	plan->config.ports = ports != NULL;
 	plan->config.base = (uint16_t)base;
+	if (plan->data && plan->data[0] != '/')
+		return command_usage(line, "--data \"%s\": an absolute path", plan->data);
+	if (!user && !ports && geteuid() == 0 && getpwnam(USUAL_USER))
+		user = USUAL_USER;
 	plan->config.user = str_of(user ? user : "");
 	return OK;
+}
+
+static err no_user(struct command_line *line, const char *user)
+{
+	return err_new(line->arena, ERR_SYNTAX, "there is no user \"%s\"; make one: adduser --system %s",
+	               user, user);
 }
 
 static err make_directory(struct command_line *line, struct plan *plan)
@@ -82,6 +97,23 @@ static err make_directory(struct command_line *line, struct plan *plan)
 	return OK;
 }
 
+/* A server that was started as its user, not by root, reads its key as that user. */
+static err give_key(struct command_line *line, const struct plan *plan)
+{
+	char *path = arena_z(line->arena, plan->config.key), *user = arena_z(line->arena, plan->config.user);
+
+	if (!path || !user)
+		return ERR_NO_MEMORY;
+	if (plan->config.user.len == 0 || plan->config.ports || geteuid() != 0)
+		return OK;
+	const struct passwd *entry = getpwnam(user);
+	if (!entry)
+		return no_user(line, user);
+	if (chown(path, (uid_t)-1, entry->pw_gid) != 0 || chmod(path, 0640) != 0)
+		return err_errno(line->arena, errno, "giving %s to %s", path, user);
+	return OK;
+}
+
 static err make_certificate(struct command_line *line, struct plan *plan)
 {
 	str certificate = { 0 }, key = { 0 };
@@ -90,7 +122,8 @@ static err make_certificate(struct command_line *line, struct plan *plan)
 	TRY(join(line->arena, plan->directory, "key.pem", &plan->config.key));
 	TRY(certificate_make_self_signed(line->arena, plan->config.hostname, &certificate, &key));
 	TRY(file_replace(line->arena, plan->config.certificate, certificate, 0644));
-	return file_replace(line->arena, plan->config.key, key, 0600);
+	TRY(file_replace(line->arena, plan->config.key, key, 0600));
+	return give_key(line, plan);
 }
 
 /* The configuration's text, checked by reading it back. It is put in place last, so that an init that failed
@@ -99,7 +132,10 @@ static err format_config(struct command_line *line, struct plan *plan, str *text
 {
 	struct buf out;
 
-	TRY(join(line->arena, plan->directory, "data", &plan->config.data_dir));
+	if (plan->data)
+		plan->config.data_dir = str_of(plan->data);
+	else
+		TRY(join(line->arena, plan->directory, "data", &plan->config.data_dir));
 	buf_init(&out, line->arena, LIMIT_CONFIG_FILE);
 	TRY(config_initial_write(&out, &plan->config));
 	TRY(buf_err(&out));
@@ -114,13 +150,12 @@ static err make_data_dir(struct command_line *line, const struct config *config)
 
 	if (!path || !user)
 		return ERR_NO_MEMORY;
-	TRY(directory_make(line->arena, config->data_dir, 0700));
+	TRY(store_make_directory(line->arena, config->data_dir));
 	if (config->user.len == 0 || geteuid() != 0)
 		return OK;
 	const struct passwd *entry = getpwnam(user);
 	if (!entry)
-		return err_new(line->arena, ERR_SYNTAX,
-		               "there is no user \"%s\"; make one: adduser --system %s", user, user);
+		return no_user(line, user);
 	if (chown(path, entry->pw_uid, entry->pw_gid) != 0)
 		return err_errno(line->arena, errno, "giving %s to %s", path, user);
 	return OK;
@@ -185,8 +220,8 @@ static void say_done(struct command_line *line, const struct plan *plan)
 	}
 	printf("Made %s\n  postrider.toml   the configuration\n"
 	       "  certificate.pem  a self-signed certificate, with key.pem\n"
-	       "  data/            where mail is kept\n\n",
-	       dir);
+	       "Mail is kept in " STR_FMT ".\n\n",
+	       dir, STR_ARG(plan->config.data_dir));
 	if (plan->domain)
 		printf("Mail for %s will be taken. Next, a mailbox for a person, then the server:\n\n",
 		       domain);
@@ -212,7 +247,8 @@ static int run(struct command_line *line)
 const struct command init_command = {
 	.name = "init",
 	.summary = "make the configuration and data of a new mail server",
-	.help = "Usage: postrider init DIR --hostname NAME [--domain DOMAIN] [--ports BASE] [--user USER]\n"
+	.help = "Usage: postrider init DIR --hostname NAME [--domain DOMAIN] [--data DIR] [--ports BASE]\n"
+		"                      [--user USER]\n"
 		"\n"
 		"Makes DIR with a configuration, a self-signed certificate and an empty store. Refuses (73)\n"
 		"where DIR/postrider.toml exists.\n"
@@ -221,9 +257,12 @@ const struct command init_command = {
 		"                   like mail.shop.example\n"
 		"  --domain DOMAIN  the domain of your addresses, like shop.example; more can be added "
 		"later\n"
+		"  --data DIR       where mail is kept, an absolute path; without it, DIR/data\n"
 		"  --ports BASE     for trying it out without root: listens on 127.0.0.1 only, at BASE + "
 		"the\n"
 		"                   usual port (BASE 20000: SMTP at 20025, POP3 at 20110)\n"
-		"  --user USER      the user that the server becomes when it is started by root\n",
+		"  --user USER      the user that the server runs as; without it, as root and without "
+		"--ports,\n"
+		"                   postrider, where this machine has that user\n",
 	.run = run,
 };

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "cli/usage.h"
+
 /* Is `word` the option `name`, or "name=value"? */
 static bool is_option(const char *word, const char *name, const char **attached)
 {
@@ -30,12 +32,20 @@ static err take_option(struct command_line *line, const struct option *option, c
 	return OK;
 }
 
+/* What is taken and not told of would be in no manual and no completion. */
+static void assert_told(const struct command *command, const struct option *options, size_t count)
+{
+	for (size_t i = 0; command && i < count; i++)
+		assert(usage_has_option(str_of(command->help), str_of(options[i].name)));
+}
+
 err options_read(struct command_line *line, const struct option *options, size_t count, size_t least,
                  size_t most, const char *what)
 {
 	bool all_words = false;
 	size_t kept = 0;
 
+	assert_told(line->command, options, count);
 	for (size_t at = 0; at < line->count; at++) {
 		const struct option *found = NULL;
 		const char *attached = NULL;

@@ -99,14 +99,16 @@
 #define LIMIT_APP_FROMS 100u      /* addresses one app may send from */
 #define LIMIT_APP_RATE 1000000u   /* recipients in the period of an app's limit */
 
-/* what is changed before the commit */
-#define LIMIT_AMEND_FIELD 1024u /* octets of a field that are held back until its fate is settled */
+/* what is read and changed before the commit */
+#define LIMIT_ORIGIN_ADDRESSES 100u /* that From and Sender of a submission may name */
+#define LIMIT_AMEND_FIELD 1024u     /* octets of a field that are held back until its fate is settled */
 
 /* sessions */
 #define LIMIT_TURN_LINES 64u                    /* command lines of one connection before the others' turn */
 #define LIMIT_COMMAND_ARENA (256u * LIMIT_KB)   /* octets: one command and its reply */
 #define LIMIT_TRANSACTION_ARENA (4u * LIMIT_MB) /* octets: one SMTP transaction's envelope and intent */
 #define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */
+#define LIMIT_SMTP_AUTH_LINE 12288u   /* octets with CRLF of a line of an AUTH exchange; RFC 4954 §4 */
 #define LIMIT_SMTP_REPLY 512u         /* octets of one reply line with CRLF; RFC 5321 §4.5.3.1.5 */
 #define LIMIT_POP3_COMMAND_LINE 1024u /* octets with CRLF; RFC 2449 §4 says 255 */
 #define LIMIT_POP3_REPLY 512u         /* octets of one reply line with CRLF; RFC 2449 §4 */

@@ -5,6 +5,8 @@
 #define RETURN_PATH STR("return-path")
 #define RECEIVED STR("received")
 #define AUTHENTICATION_RESULTS STR("authentication-results")
+#define DATE STR("date")
+#define MESSAGE_ID STR("message-id")
 
 void amend_init(struct amend *a, str hostname)
 {
@@ -15,6 +17,13 @@ void amend_init(struct amend *a, str hostname)
 	a->received = 0;
 	a->field_len = a->held_len = 0;
 	a->name_len = 0;
+	a->date = a->message_id = STR("");
+}
+
+void amend_fill(struct amend *a, str date, str message_id)
+{
+	a->date = date;
+	a->message_id = message_id;
 }
 
 static void keep(struct amend *a)
@@ -30,6 +39,13 @@ static void drop(struct amend *a)
 	a->dropping = true;
 }
 
+/* Does a field whose name begins so have to be made out? */
+static bool matters(const struct amend *a, char c)
+{
+	c = ascii_lower(c);
+	return c == 'r' || c == 'a' || (c == 'd' && a->date.len > 0) || (c == 'm' && a->message_id.len > 0);
+}
+
 /* The first octet of a line. It is looked at, not taken. */
 static void begin_line(struct amend *a, char c)
 {
@@ -38,11 +54,10 @@ static void begin_line(struct amend *a, char c)
 		return;
 	}
 	if (c == '\r') { /* nothing but CRLF has a CR: this is the empty line after the header */
-		a->state = AMEND_BODY;
+		a->state = AMEND_FILL;
 		return;
 	}
-	c = ascii_lower(c);
-	if (c != 'r' && c != 'a') {
+	if (!matters(a, c)) {
 		keep(a);
 		return;
 	}
@@ -66,6 +81,10 @@ static void name_is_complete(struct amend *a)
 		return;
 	}
 	a->received += str_eq(name, RECEIVED);
+	if (str_eq(name, DATE))
+		a->date = STR("");
+	if (str_eq(name, MESSAGE_ID))
+		a->message_id = STR("");
 	keep(a);
 }
 
@@ -209,6 +228,18 @@ static bool take_run(str *in, size_t size, size_t used, str *run)
 	return size > 0;
 }
 
+/* The next field that is missing; the body follows the last one. */
+static bool fill_next(struct amend *a, str *run)
+{
+	str *missing = a->date.len > 0 ? &a->date : &a->message_id;
+
+	*run = *missing;
+	*missing = STR("");
+	if (run->len == 0)
+		a->state = AMEND_BODY;
+	return run->len > 0;
+}
+
 /* in[0..at) stays and has not been given out; a settled field is read again from its first octet in the state
  * it was settled to, which takes or leaves its continuation lines in the same way. */
 bool amend_next(struct amend *a, str *in, str *run)
@@ -222,8 +253,12 @@ bool amend_next(struct amend *a, str *in, str *run)
 			at = line_end(a, *in, at);
 		else if (a->state == AMEND_LINE)
 			begin_line(a, in->ptr[at]);
-		else if (a->state == AMEND_DROP && at > 0)
+		else if ((a->state == AMEND_DROP || a->state == AMEND_FILL) && at > 0)
 			return take_run(in, at, at, run);
+		else if (a->state == AMEND_FILL && fill_next(a, run))
+			return true;
+		else if (a->state == AMEND_FILL)
+			continue;
 		else if (a->state == AMEND_DROP)
 			*in = str_from(*in, line_end(a, *in, 0));
 		else {
@@ -245,13 +280,15 @@ bool amend_next(struct amend *a, str *in, str *run)
 	return take_run(in, at, at, run);
 }
 
-str amend_finish(struct amend *a)
+bool amend_finish(struct amend *a, str *run)
 {
-	str held = { a->held, a->held_len };
-
+	*run = (str){ a->held, a->held_len };
+	a->held_len = 0;
 	if (a->state == AMEND_AUTHSERV)
 		authserv_is_complete(a);
-	return a->state == AMEND_DROP || a->held_len == 0 ? STR("") : held;
+	if (run->len > 0 && a->state != AMEND_DROP)
+		return true;
+	return a->state != AMEND_BODY && fill_next(a, run);
 }
 
 uint32_t amend_received(const struct amend *a) { return a->received; }

@@ -4,6 +4,7 @@
  *   a Return-Path already on top is removed: ours stands in the prefix (RFC 5321 §4.4)
  *   an Authentication-Results field under our own name is removed: only we may say it (RFC 8601 §5); so is
  *   one whose name can't be made out in its first LIMIT_AMEND_FIELD octets
+ *   a submission whose header has no Date or no Message-ID gets it at the header's end (RFC 6409 §8.2, §8.3)
  * It also counts the Received fields, by which loops are found (RFC 5321 §6.3).
  *
  * A push filter: octets with CRLF line ends go in by chunks, those that stay come out as runs that point into
@@ -23,6 +24,7 @@ enum amend_state {
 	AMEND_AUTHSERV, /* before or in the authserv-id */
 	AMEND_KEEP,     /* in a line that stays */
 	AMEND_DROP,     /* in a line that goes */
+	AMEND_FILL,     /* at the end of the header, before what is missing in it */
 	AMEND_BODY,
 };
 
@@ -30,8 +32,9 @@ enum amend_state {
 struct amend {
 	str hostname;
 	enum amend_state state;
-	bool top;      /* nothing has been kept so far */
-	bool dropping; /* the field at hand goes, with its continuation lines */
+	str date, message_id; /* whole fields to be added; empty: nothing is, or they are there */
+	bool top;             /* nothing has been kept so far */
+	bool dropping;        /* the field at hand goes, with its continuation lines */
 	uint32_t received;
 	/* of the field at hand, while its fate is open */
 	size_t field_len;
@@ -49,12 +52,17 @@ struct amend {
 /* `hostname` is borrowed for the filter's life. */
 void amend_init(struct amend *a, str hostname);
 
+/* Before the first octet of a submission: the fields that its header gets where it has none, each whole with
+ * CRLF. Borrowed for the filter's life. */
+void amend_fill(struct amend *a, str date, str message_id);
+
 /* Takes from the front of *in and gives the next run that stays, not empty, valid until the next call. False
  * when *in is used up. */
 bool amend_next(struct amend *a, str *in, str *run);
 
-/* After the last octet: what is still held, maybe nothing. */
-str amend_finish(struct amend *a);
+/* After the last octet: the next run of what is still to come, valid until the next call; false where there
+ * is none. */
+bool amend_finish(struct amend *a, str *run);
 
 /* Received fields so far. */
 uint32_t amend_received(const struct amend *a);

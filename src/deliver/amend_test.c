@@ -7,6 +7,8 @@
 
 #define US "mail.shop.example"
 #define AR "Authentication-Results: "
+#define OUR_DATE "Date: Mon, 23 Nov 2026 12:00:00 +0000\r\n"
+#define OUR_ID "Message-ID: <id@mail.shop.example>\r\n"
 
 static const struct {
 	const char *in, *want;
@@ -56,7 +58,7 @@ static const struct {
 };
 
 /* Runs `in` through in chunks of `size` and compares. */
-static void expect(str in, size_t size, str want, uint32_t received)
+static void expect_of(bool submission, str in, size_t size, str want, uint32_t received)
 {
 	static char out[8192];
 	struct amend a;
@@ -64,6 +66,8 @@ static void expect(str in, size_t size, str want, uint32_t received)
 	str run;
 
 	amend_init(&a, STR(US));
+	if (submission)
+		amend_fill(&a, STR(OUR_DATE), STR(OUR_ID));
 	for (size_t at = 0; at < in.len; at += size) {
 		str chunk = str_slice(in, at, at + size < in.len ? at + size : in.len);
 
@@ -74,10 +78,18 @@ static void expect(str in, size_t size, str want, uint32_t received)
 		}
 		assert_int_equal(chunk.len, 0);
 	}
-	run = amend_finish(&a);
-	memcpy(out + len, run.ptr, run.len);
-	assert_true(str_eq((str){ out, len + run.len }, want));
+	while (amend_finish(&a, &run)) {
+		assert_true(run.len > 0 && len + run.len <= sizeof out);
+		memcpy(out + len, run.ptr, run.len);
+		len += run.len;
+	}
+	assert_true(str_eq((str){ out, len }, want));
 	assert_int_equal(amend_received(&a), received);
+}
+
+static void expect(str in, size_t size, str want, uint32_t received)
+{
+	expect_of(false, in, size, want, received);
 }
 
 static void test_changes(void **state)
@@ -89,6 +101,42 @@ static void test_changes(void **state)
 		for (size_t size = 1; size <= in.len + 1; size++) {
 			print_message("%s in chunks of %zu\n", cases[i].in, size);
 			expect(in, size, str_of(cases[i].want), cases[i].received);
+		}
+	}
+}
+
+static const struct {
+	const char *in, *want;
+} submissions[] = {
+	{ "From: a\r\n\r\nbody\r\n", "From: a\r\n" OUR_DATE OUR_ID "\r\nbody\r\n" },
+	{ "Date: x\r\nFrom: a\r\n\r\nbody\r\n", "Date: x\r\nFrom: a\r\n" OUR_ID "\r\nbody\r\n" },
+	{ "message-ID:\r\n <x>\r\n\r\nbody\r\n", "message-ID:\r\n <x>\r\n" OUR_DATE "\r\nbody\r\n" },
+	{ "DATE : x\r\nMessage-ID\t: y\r\n\r\nDate: z\r\n",
+	  "DATE : x\r\nMessage-ID\t: y\r\n\r\nDate: z\r\n" },
+	{ "Date: x\r\nDate: y\r\n\r\n", "Date: x\r\nDate: y\r\n" OUR_ID "\r\n" },
+	{ "X-Date: x\r\nDated: y\r\nMessage-IDs: z\r\nDate\r\n\r\n",
+	  "X-Date: x\r\nDated: y\r\nMessage-IDs: z\r\nDate\r\n" OUR_DATE OUR_ID "\r\n" },
+	{ "Subject: Date: x\r\n Date: y\r\n\r\nDate: z\r\nMessage-ID: z\r\n",
+	  "Subject: Date: x\r\n Date: y\r\n" OUR_DATE OUR_ID "\r\nDate: z\r\nMessage-ID: z\r\n" },
+	{ "From: a\r\n", "From: a\r\n" OUR_DATE OUR_ID },
+	{ "", OUR_DATE OUR_ID },
+	{ "\r\nDate: x\r\n", OUR_DATE OUR_ID "\r\nDate: x\r\n" },
+	{ "Return-Path: <a>\r\n\r\nbody\r\n", OUR_DATE OUR_ID "\r\nbody\r\n" },
+	{ "Return-Path: <a>\r\n", OUR_DATE OUR_ID },
+	{ AR US "\r\n", OUR_DATE OUR_ID },
+	{ AR US, OUR_DATE OUR_ID },
+	{ AR "x\r\n", AR "x\r\n" OUR_DATE OUR_ID },
+};
+
+static void test_submissions(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof submissions / sizeof submissions[0]; i++) {
+		str in = str_of(submissions[i].in);
+
+		for (size_t size = 1; size <= in.len + 1; size++) {
+			print_message("%s in chunks of %zu\n", submissions[i].in, size);
+			expect_of(true, in, size, str_of(submissions[i].want), 0);
 		}
 	}
 }
@@ -119,6 +167,7 @@ static void test_field_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_changes),
+		                            cmocka_unit_test(test_submissions),
 		                            cmocka_unit_test(test_field_limit) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "deliver/address.h"
+#include "deliver/lookup.h"
 #include "store/directory.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000ll)
@@ -22,6 +23,20 @@ void route_init(struct route *route, struct arena *arena, str hostname)
 	*route = (struct route){ .arena = arena, .hostname = hostname };
 	seen_init(&route->accounts, arena);
 	seen_init(&route->met, arena);
+	seen_init(&route->refused, arena);
+}
+
+void route_clear(struct route *route)
+{
+	route->count = 0;
+	seen_clear(&route->accounts);
+}
+
+err route_refuse(struct route *route, uint64_t account_id)
+{
+	bool fresh;
+
+	return seen_add(&route->refused, account_id, &fresh);
 }
 
 static bool make_room(struct route *route, size_t used)
@@ -78,7 +93,7 @@ static enum route_answer to_account(struct walk *w, const struct account *accoun
 		return w->query->now_ms - account->suspended_ms < LIMIT_SUSPENDED_DAYS * DAY_MS
 		               ? ROUTE_SUSPENDED
 		               : ROUTE_SUSPENDED_OLD;
-	if (is_full(account, w->query->size))
+	if (is_full(account, w->query->size) || seen_has(&w->route->refused, account->account_id))
 		return ROUTE_FULL;
 	return add_candidate(w, account, delivered_to);
 }
@@ -117,51 +132,25 @@ static enum route_answer to_alias(struct walk *w, const struct alias *alias, uns
 	return ROUTE_TAKEN;
 }
 
-/* The account or alias of exactly this address; ROUTE_UNKNOWN: neither. */
-static enum route_answer to_exactly(struct walk *w, str address, str delivered_to, unsigned depth)
-{
-	const struct account *account;
-	const struct alias *alias;
-	enum directory_answer found = directory_find_account(w->directory, address, &account);
-
-	if (found == DIRECTORY_FOUND)
-		return to_account(w, account, delivered_to);
-	if (found == DIRECTORY_ABSENT)
-		found = directory_find_alias(w->directory, address, &alias);
-	if (found == DIRECTORY_FOUND)
-		return to_alias(w, alias, depth);
-	return found == DIRECTORY_ABSENT ? ROUTE_UNKNOWN : ROUTE_BUSY;
-}
-
-/* RFC 5321 §4.5.1, RFC 2142 §2: somebody must hear these. */
-static bool is_role(str local_part)
-{
-	return str_eq(local_part, STR("postmaster")) || str_eq(local_part, STR("abuse"));
-}
-
 static enum route_answer to_address(struct walk *w, str address, unsigned depth)
 {
-	const struct domain *domain;
-	const struct alias *catch_all;
-	enum route_answer answer;
-	str local_part = address_local_part(address), base = address;
+	struct lookup found;
 
-	if (directory_find_domain(w->directory, address_domain(address), &domain) != DIRECTORY_FOUND)
+	switch (lookup_address(w->directory, w->route->arena, address, &found)) {
+	case LOOKUP_ACCOUNT:
+		return to_account(w, found.account, address);
+	case LOOKUP_ALIAS:
+		return to_alias(w, found.alias, depth);
+	case LOOKUP_FOREIGN:
 		return ROUTE_FOREIGN;
-	answer = to_exactly(w, address, address, depth);
-	if (answer != ROUTE_UNKNOWN)
-		return answer;
-	if (address_without_detail(w->route->arena, address, &base)) {
-		answer = to_exactly(w, base, address, depth);
-		if (answer != ROUTE_UNKNOWN)
-			return answer;
+	case LOOKUP_NOBODY:
+		return ROUTE_UNKNOWN;
+	case LOOKUP_NO_OWNER:
+		return ROUTE_NOBODY;
+	case LOOKUP_BUSY:
+		break;
 	}
-	if (is_role(address_local_part(base)) && domain->first_account)
-		return to_account(w, domain->first_account, address);
-	if (directory_find_alias(w->directory, str_from(address, local_part.len), &catch_all) ==
-	    DIRECTORY_FOUND)
-		return to_alias(w, catch_all, depth);
-	return is_role(address_local_part(base)) ? ROUTE_NOBODY : ROUTE_UNKNOWN;
+	return ROUTE_BUSY;
 }
 
 /* Whose postmaster is meant by <postmaster>: the hosted domain that the hostname is or is below, else the

@@ -1,12 +1,10 @@
 /* deliver/route.h: who gets a message: from forward-paths to mailboxes.
  *
  * One struct route gathers the targets of one transaction, each account once however many of its
- * forward-paths lead there. A forward-path is looked up in this order, the first that is there decides:
- *   account of that address · alias of that address · the same without "+detail"
- *   postmaster, abuse: the domain's first account · the domain's catch-all alias
- * An alias leads to all its targets, through at most LIMIT_ALIAS_DEPTH aliases; one met twice is passed over.
- * Targets of an alias that are gone or suspended are passed over where another one takes the message; where
- * one is full the message waits at the sender's, since nobody could tell that one copy is missing.
+ * forward-paths lead there. Who stands behind an address is deliver/lookup.h's. An alias leads to all its
+ * targets, through at most LIMIT_ALIAS_DEPTH aliases; one met twice is passed over. Targets of an alias that
+ * are gone or suspended are passed over where another one takes the message; where one is full the message
+ * waits at the sender's, since nobody could tell that one copy is missing.
  *
  * Loop thread, or any with the snapshot it holds; no I/O.
  */
@@ -32,6 +30,7 @@ struct route {
 	size_t room;
 	struct seen accounts; /* ids among targets */
 	struct seen met;      /* accounts and aliases of the forward-path at hand */
+	struct seen refused;  /* ids of accounts that the store had no room in */
 };
 
 enum route_answer {
@@ -57,6 +56,12 @@ struct route_query {
 
 /* `hostname` is borrowed; everything the route gathers lives in `arena`. */
 void route_init(struct route *route, struct arena *arena, str hostname);
+
+/* Forgets the targets: all forward-paths are to be added anew. */
+void route_clear(struct route *route);
+
+/* From here on this account counts as full: the store said so, when the message was there. ERR_NOSPACE. */
+err route_refuse(struct route *route, uint64_t account_id) MUST_USE;
 
 /* Adds the targets of one forward-path. Any answer but ROUTE_TAKEN leaves the targets as they were. The
  * snapshot is used during the call only. */

@@ -49,6 +49,15 @@ static void take_run(struct smtp_content *c, str run)
 		add(c, kept);
 }
 
+/* No more comes. */
+static void finish(struct smtp_content *c)
+{
+	str run;
+
+	while (c->draft && amend_finish(&c->amend, &run))
+		add(c, run);
+}
+
 enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t *used)
 {
 	str rest = in, run;
@@ -63,16 +72,14 @@ enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t 
 	*used = in.len - rest.len;
 	if (!smtp_data_ended(&c->data))
 		return SMTP_CONTENT_MORE;
-	if (c->draft)
-		add(c, amend_finish(&c->amend));
+	finish(c);
 	return SMTP_CONTENT_ENDED;
 }
 
 void smtp_content_end(struct smtp_content *c)
 {
 	take_run(c, smtp_data_finish(&c->data));
-	if (c->draft)
-		add(c, amend_finish(&c->amend));
+	finish(c);
 }
 
 static enum smtp_reply reply_of_fault(enum smtp_data_fault fault)

@@ -74,6 +74,7 @@ RELAY_TRANSPORT = """\
 relay:
   driver = smtp
   port = {port}
+  protocol = {protocol}
   allow_localhost
   hosts_avoid_tls = *"""
 
@@ -86,7 +87,7 @@ def plan(options: Options) -> Plan:
         transport="nowhere" if options.sink else "maildir",
         accept_relay="  accept hosts = 127.0.0.1" if options.relay else "",
         relay_router=RELAY_ROUTER.format(domain=options.domain, **relay) if options.relay else "",
-        relay_transport=RELAY_TRANSPORT.format(**relay) if options.relay else "",
+        relay_transport=RELAY_TRANSPORT.format(protocol=options.relay_protocol, **relay) if options.relay else "",
     )
     return Plan(
         fetched=["exim"],

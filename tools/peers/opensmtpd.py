@@ -14,7 +14,7 @@ match from any for domain "{domain}" rcpt-to <mailboxes> action "deliver"
 """
 
 RELAY = """\
-action "relay" relay host "smtp://{host}:{port}"
+action "relay" relay host "{protocol}://{host}:{port}"
 match from any ! for domain "{domain}" action "relay"
 """
 
@@ -25,7 +25,9 @@ def plan(options: Options) -> Plan:
         domain=options.domain,
         smtp=options.port("smtp"),
         deliver='mda "/bin/cat >/dev/null"' if options.sink else 'maildir "/var/mail/%{user.username}/Maildir"',
-        relay=RELAY.format(host=host, port=port, domain=options.domain) if options.relay else "",
+        relay=RELAY.format(protocol=options.relay_protocol, host=host, port=port, domain=options.domain)
+        if options.relay
+        else "",
     )
     vmail = ACCOUNTS["vmail"]
     return Plan(

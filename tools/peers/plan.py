@@ -31,6 +31,7 @@ class Options:
     ports: dict[str, int] = field(default_factory=dict)  # service -> port, where one was asked for
     storage: str = "maildir"  # Dovecot's mail_location
     relay: tuple[str, int] | None = None  # where everything for other domains goes
+    relay_protocol: str = "smtp"  # or "lmtp": how the relay is spoken to
     sink: bool = False  # accept, queue, throw away
 
     def port(self, service: str) -> int:

@@ -65,6 +65,7 @@ initial_destination_concurrency = 64
 queue_run_delay = 5s
 minimal_backoff_time = 5s
 relayhost = {relayhost}
+default_transport = {relay_transport}
 virtual_mailbox_domains = {domain}
 virtual_mailbox_maps = texthash:/etc/postfix/mailboxes
 virtual_mailbox_base = /var/mail
@@ -76,10 +77,13 @@ virtual_transport = {transport}
 
 def plan(options: Options, lmtp_socket: str | None = None) -> Plan:
     transport = "discard:" if options.sink else f"lmtp:unix:{lmtp_socket}" if lmtp_socket else "virtual:"
+    relayhost = "[%s]:%d" % options.relay if options.relay else ""
+    by_lmtp = options.relay and options.relay_protocol == "lmtp"
     main = MAIN.format(
         domain=options.domain,
         limit=PROCESS_LIMIT,
-        relayhost="[%s]:%d" % options.relay if options.relay else "",
+        relayhost="" if by_lmtp else relayhost,
+        relay_transport=f"lmtp:inet:{relayhost}" if by_lmtp else "smtp",
         vmail=ACCOUNTS["vmail"],
         transport=transport,
     )

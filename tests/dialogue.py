@@ -8,11 +8,11 @@
     L: .\\r\\n                              the last one: BDAT with LAST
     S: 250 2.0.0 *                        a line of the server; * stands for anything
     S: <closed>                           the server has closed the connection
-    S: <extensions>                       what follows the first line after EHLO
+    S: <extensions>                       all further lines after EHLO's first
 
-In C, R, B and L \\r \\n \\0 \\\\ \\xNN are octets and {x*2000} is a repetition. A dialogue that does not begin with a greeting
-is greeted and says EHLO first; one of POP3 (pop3-*.txt) logs in. One that does not end closed ends with QUIT, which shows
-that nothing more had been said.
+In C, R, B and L \\r \\n \\0 \\\\ \\xNN are octets and {x*2000} is a repetition. The name says to whom: lmtp-*.txt, pop3-*.txt,
+all others are SMTP's. A dialogue that does not begin with a greeting is greeted and says EHLO (LHLO) first; one of POP3 logs
+in. One that does not end closed ends with QUIT, which shows that nothing more had been said. The greeting is always waited for.
 """
 
 import fnmatch
@@ -26,15 +26,17 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "dialogues"
 WAYS = ("lines", "octets", "at_once")
 ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|[rn0\\])|\{(.+?)\*(\d+)\}")
 
-EXTENSIONS = ["PIPELINING", "SIZE *", "8BITMIME", "CHUNKING", "ENHANCEDSTATUSCODES"]
-GREETING = {"smtp": "220 ", "pop3": "+OK "}
+GREETING = {"smtp": "220 ", "lmtp": "220 ", "pop3": "+OK "}
 PROLOGUE = {
     "smtp": [("S", "220 *"), ("C", b"EHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "<extensions>")],
+    "lmtp": [("S", "220 *"), ("C", b"LHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "<extensions>")],
     "pop3": [("S", "+OK mail.shop.example POP3 postrider"), ("C", b"USER pop@shop.example\r\n"), ("S", "+OK Now *"),
              ("C", b"PASS correct horse battery\r\n"), ("S", "+OK 3 messages (* octets)")],
 }
+BYE = [("C", b"QUIT\r\n"), ("S", "221 2.0.0 Bye"), ("S", "<closed>")]
 EPILOGUE = {
-    "smtp": [("C", b"QUIT\r\n"), ("S", "221 2.0.0 Bye"), ("S", "<closed>")],
+    "smtp": BYE,
+    "lmtp": BYE,
     "pop3": [("C", b"QUIT\r\n"), ("S", "+OK Bye"), ("S", "<closed>")],
 }
 
@@ -49,10 +51,15 @@ def octets(text):
     return ESCAPE.sub(one, text).encode("latin-1")
 
 
+def matches(text, pattern):
+    return fnmatch.fnmatchcase(text, re.sub(r"([\[\]?])", r"[\1]", pattern))
+
+
 class Dialogue:
     def __init__(self, path):
         self.path = path
-        self.protocol = "pop3" if path.name.startswith("pop3-") else "smtp"
+        prefix = path.name.partition("-")[0]
+        self.protocol = prefix if prefix in GREETING else "smtp"
         self.ways = WAYS
         self.steps = []  # (kind, octets or pattern, line number)
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -74,24 +81,19 @@ class Dialogue:
             self.steps[:0] = [(kind, what, 0) for kind, what in PROLOGUE[self.protocol]]
         if self.steps[-1][1] != "<closed>":
             self.steps += [(kind, what, 0) for kind, what in EPILOGUE[self.protocol]]
-        self.steps = [step for one in self.steps for step in self.extended(one)]
-
-    @staticmethod
-    def extended(step):
-        kind, what, number = step
-        if (kind, what) != ("S", "<extensions>"):
-            return [step]
-        return [(kind, f"250{'-' if name != EXTENSIONS[-1] else ' '}{name}", number) for name in EXTENSIONS]
 
     def play(self, address, way):
         with clients.Lines(address) as connection:
-            if way == "at_once":
-                self.send(connection, b"".join(what for kind, what, _ in self.steps if kind == "C"), way)
-            for kind, what, number in self.steps:
-                if kind == "S":
+            for at, (kind, what, number) in enumerate(self.steps):
+                if what == "<extensions>":
+                    while self.expect(connection, "250*", number)[3] == "-":
+                        pass
+                elif kind == "S":
                     self.expect(connection, what, number)
                 elif way != "at_once":
                     self.send(connection, what, way)
+                if way == "at_once" and at == 0:
+                    self.send(connection, b"".join(what for kind, what, _ in self.steps if kind == "C"), way)
 
     @staticmethod
     def send(connection, what, way):
@@ -108,8 +110,8 @@ class Dialogue:
             got = connection.line().decode("latin-1")
         except (clients.Closed, ConnectionResetError):
             got = "<closed>"
-        assert fnmatch.fnmatchcase(got, re.sub(r"([\[\]?])", r"[\1]", pattern)), \
-            f"{self.path.name}:{number}: wanted {pattern!r}, got {got!r}"
+        assert matches(got, pattern), f"{self.path.name}:{number}: wanted {pattern!r}, got {got!r}"
+        return got
 
 
 def all_dialogues():

@@ -200,6 +200,14 @@ class Instance:
                 found.append(event)
         return found
 
+    def wait_events(self, name, count=1, timeout=20):
+        """The events of that name, once there are `count`: lines come a moment after what they tell."""
+        deadline = time.monotonic() + timeout
+        while len(found := self.events(name)) < count:
+            assert time.monotonic() < deadline, f"{len(found)} of {count} {name}:\n{self.log_tail()}"
+            time.sleep(0.005)
+        return found
+
     def check_log(self):
         report = SANITIZER.search(self.log_octets())
         assert self.expect_reports or not report, \

@@ -1,9 +1,15 @@
 """Mail in by SMTP, read again by POP3: what was delivered to whom, octet for octet, and what was not."""
 
+import array
+import fcntl
 import os
+import pathlib
 import random
 import re
+import select
 import signal
+import socket
+import termios
 import threading
 import time
 
@@ -176,6 +182,60 @@ def test_many_at_once(instance):
     want = sorted(b"Subject: %d.%d\r\n\r\n" % (n, i) for n in range(40) for i in range(10))
     assert sorted(parts(got)[4] for got in mailbox(instance, shared)) == want
     assert sorted(parts(got)[4] for user in users for got in mailbox(instance, user)) == want
+
+
+def test_early_talk_before_the_greeting_was_sent(instance):
+    """554 in place of the greeting; then nothing but QUIT (RFC 5321 §3.1). LMTP's clients may."""
+    pid = instance.server_pid()
+    os.kill(pid, signal.SIGSTOP)
+    while any(re.search(r"State:\s+[^T\s]", pathlib.Path(task, "status").read_text())
+              for task in pathlib.Path(f"/proc/{pid}/task").iterdir()):
+        time.sleep(0.001)
+    try:
+        early = clients.Lines(instance.address("smtp"))
+        early.send(b"EHLO client.example\r\n")
+        patient = clients.Lines(instance.address("smtp"))
+        lmtp = clients.Lines(instance.address("lmtp"))
+        lmtp.send(b"LHLO client.example\r\n")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    with early, patient, lmtp:
+        assert early.line().startswith(b"554 5.5.1 ")
+        early.send(b"MAIL FROM:<>\r\nRSET\r\nQUIT\r\n")
+        assert [early.line()[:9] for _ in range(4)] == [b"503 5.5.1"] * 3 + [b"221 2.0.0"]
+        assert early.socket.recv(1) == b""
+        assert patient.line().startswith(b"220 ")
+        patient.send(b"EHLO client.example\r\n")
+        assert patient.line().startswith(b"250-")
+        assert lmtp.line().startswith(b"220 ") and lmtp.line().startswith(b"250-")
+
+
+def waiting(s):
+    """Octets that have come and were not read."""
+    count = array.array("i", [0])
+    fcntl.ioctl(s, termios.FIONREAD, count)
+    return count[0]
+
+
+def test_early_talk_before_the_greeting_arrived(make_instance):
+    """Told by what is not acknowledged yet; on a Unix socket that is what was not read, so no network has to be slow."""
+    server = make_instance()
+    path = str(server.dir / "smtp.sock")
+    text = server.config.read_text()
+    server.config.write_text(text.replace("\nsmtp = [", f'\nsmtp = ["unix:{path}", ', 1))
+    server.start()
+    for patient in (False, True):
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(30)
+            s.connect(path)
+            select.select([s], [], [], 30)  # the greeting is there
+            if patient:
+                assert s.recv(4096).startswith(b"220 ")
+            greeting = waiting(s)
+            s.sendall(b"EHLO client.example\r\n")
+            while waiting(s) == greeting:  # reading would be receiving the greeting
+                time.sleep(0.001)
+            assert (b"\r\n554 5.5.1 " in s.recv(4096)) == (not patient)
 
 
 def test_time_out(make_instance):

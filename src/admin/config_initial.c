@@ -17,7 +17,7 @@ static void add_listeners(struct buf *out, const struct config_initial *initial)
 		if (p->served && initial->ports)
 			buf_add_format(out, "%s = [\"127.0.0.1:%u\"]\n", p->name,
 			               (unsigned)initial->base + p->port);
-		else if (p->served)
+		else if (p->served && !p->local)
 			buf_add_format(out, "%s = [\"[::]:%u\"]\n", p->name, p->port);
 	}
 }

@@ -41,6 +41,7 @@ struct config_protocol_row {
 	const char *name;
 	uint16_t port;
 	bool served;
+	bool local; /* for other servers of one's own: `init` opens it on loopback only, with --ports */
 };
 extern const struct config_protocol_row config_protocols[CONFIG_PROTOCOLS];
 

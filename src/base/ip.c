@@ -90,6 +90,8 @@ bool ip_is_loopback(ip a)
 	return ip_eq(a, one) || (ip_is_v4(a) && a.octets[12] == 127);
 }
 
+bool ip_is_none(ip a) { return ip_eq(a, (ip){ 0 }); }
+
 bool ip_eq(ip a, ip b) { return memcmp(a.octets, b.octets, sizeof a.octets) == 0; }
 
 bool ip_in(ip a, ip_network network) { return ip_eq(masked(a, network.bits), network.address); }

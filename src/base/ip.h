@@ -30,6 +30,7 @@ err ip_endpoint_parse(str text, ip *address, uint16_t *port) MUST_USE;
 
 bool ip_is_v4(ip a);
 bool ip_is_loopback(ip a); /* 127.0.0.0/8 and ::1 */
+bool ip_is_none(ip a);     /* ::, as which a Unix socket's peer counts */
 bool ip_eq(ip a, ip b);
 
 /* Is `a` one of `network`? */

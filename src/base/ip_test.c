@@ -136,6 +136,8 @@ static void test_kinds(void **state)
 	assert_int_equal(ip_parse(STR("::1"), &one).code, ERR_OK);
 	assert_true(ip_is_v4(v4) && ip_is_loopback(v4) && ip_is_loopback(one));
 	assert_false(ip_is_v4(v6) || ip_is_loopback(v6));
+	assert_true(ip_is_none((ip){ 0 }));
+	assert_false(ip_is_none(v4) || ip_is_none(v6) || ip_is_none(one));
 	assert_text(ip_neighbourhood(v4), "127.9.9.0");
 	assert_text(ip_neighbourhood(v6), "2001:db8:1:2::");
 	buf_init_fixed(&b, room, sizeof room - 1);

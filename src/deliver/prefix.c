@@ -27,22 +27,46 @@ static bool can_stand_alone(str hello)
 	return hello.len > 0;
 }
 
+/* From-domain of RFC 5321 §4.4: what the peer calls itself, and what its address is. A Unix socket has none.
+ */
+static void add_peer(struct buf *out, const struct trace *trace)
+{
+	bool has_address = !ip_is_none(trace->peer);
+
+	if (can_stand_alone(trace->hello)) {
+		buf_add(out, trace->hello);
+	} else if (has_address) {
+		buf_add_char(out, '[');
+		ip_format_literal(out, trace->peer);
+		buf_add_char(out, ']');
+	} else {
+		buf_add(out, STR("localhost"));
+	}
+	if (!has_address)
+		return;
+	buf_add(out, STR(" (["));
+	ip_format_literal(out, trace->peer);
+	buf_add(out, STR("])"));
+}
+
+/* SMTP, ESMTP, LMTP */
+static void add_protocol(struct buf *out, const struct trace *trace)
+{
+	if (trace->esmtp && !trace->lmtp)
+		buf_add_char(out, 'E');
+	buf_add(out, trace->lmtp ? STR("LMTP") : STR("SMTP"));
+}
+
 /* Received: from HELLO ([192.0.2.1]) by US (postrider) with ESMTP id ID for <PATH>; DATE */
 void trace_add(struct buf *out, const struct trace *trace)
 {
 	buf_add(out, STR("Received: from "));
-	if (can_stand_alone(trace->hello)) {
-		buf_add(out, trace->hello);
-	} else {
-		buf_add_char(out, '[');
-		ip_format_literal(out, trace->peer);
-		buf_add_char(out, ']');
-	}
-	buf_add(out, STR(" (["));
-	ip_format_literal(out, trace->peer);
-	buf_add(out, STR("])\r\n\tby "));
+	add_peer(out, trace);
+	buf_add(out, STR("\r\n\tby "));
 	buf_add(out, trace->hostname);
-	buf_add(out, trace->esmtp ? STR(" (postrider) with ESMTP id ") : STR(" (postrider) with SMTP id "));
+	buf_add(out, STR(" (postrider) with "));
+	add_protocol(out, trace);
+	buf_add(out, STR(" id "));
 	buf_add(out, trace->id);
 	if (trace->for_path.len > 0) {
 		buf_add(out, STR("\r\n\tfor <"));

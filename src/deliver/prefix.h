@@ -17,7 +17,9 @@ struct trace {
 	str hello; /* argument of EHLO or HELO; shown where it is a domain or an address literal */
 	ip peer;
 	str hostname; /* ours */
-	bool esmtp;   /* EHLO was said (RFC 3848) */
+	/* for "with" (RFC 3848) */
+	bool esmtp; /* EHLO was said; LHLO with `lmtp` */
+	bool lmtp;
 	str id;
 	str for_path; /* the forward-path where there is just one, else empty: Bcc stays blind */
 	int64_t time_ms;

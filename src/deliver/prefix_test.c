@@ -39,25 +39,41 @@ static const struct {
 	const char *hello, *peer, *for_path;
 	bool esmtp;
 	const char *want;
+	bool lmtp;
 } traces[] = {
 	{ "far.example", "192.0.2.1", "ann@shop.example", true,
 	  "Received: from far.example ([192.0.2.1])\r\n\tby mail.shop.example (postrider) with ESMTP id ID7"
-	  "\r\n\tfor <ann@shop.example>;\r\n" DATE },
+	  "\r\n\tfor <ann@shop.example>;\r\n" DATE,
+	  false },
 	{ "[192.0.2.1]", "192.0.2.1", "", false,
 	  "Received: from [192.0.2.1] ([192.0.2.1])\r\n\tby mail.shop.example (postrider) with SMTP id ID7"
-	  ";\r\n" DATE },
+	  ";\r\n" DATE,
+	  false },
 	{ "PC_7", "2001:db8::1", "", true,
 	  "Received: from PC_7 ([IPv6:2001:db8::1])\r\n\tby mail.shop.example (postrider) with ESMTP id ID7"
-	  ";\r\n" DATE },
+	  ";\r\n" DATE,
+	  false },
 	{ "x) by evil.example (", "192.0.2.1", "", true,
 	  "Received: from [192.0.2.1] ([192.0.2.1])\r\n\tby mail.shop.example (postrider) with ESMTP id ID7"
-	  ";\r\n" DATE },
+	  ";\r\n" DATE,
+	  false },
 	{ "a;b", "192.0.2.1", "", true,
 	  "Received: from [192.0.2.1] ([192.0.2.1])\r\n\tby mail.shop.example (postrider) with ESMTP id ID7"
-	  ";\r\n" DATE },
+	  ";\r\n" DATE,
+	  false },
 	{ "", "192.0.2.1", "", true,
 	  "Received: from [192.0.2.1] ([192.0.2.1])\r\n\tby mail.shop.example (postrider) with ESMTP id ID7"
-	  ";\r\n" DATE },
+	  ";\r\n" DATE,
+	  false },
+	{ "mx.example", "192.0.2.1", "", true,
+	  "Received: from mx.example ([192.0.2.1])\r\n\tby mail.shop.example (postrider) with LMTP id ID7"
+	  ";\r\n" DATE,
+	  true },
+	{ "mx.example", "::", "", true,
+	  "Received: from mx.example\r\n\tby mail.shop.example (postrider) with LMTP id ID7;\r\n" DATE,
+	  true },
+	{ "x) by evil.example (", "::", "", true,
+	  "Received: from localhost\r\n\tby mail.shop.example (postrider) with LMTP id ID7;\r\n" DATE, true },
 };
 
 static void test_trace(void **state)
@@ -66,6 +82,7 @@ static void test_trace(void **state)
 	for (size_t i = 0; i < sizeof traces / sizeof traces[0]; i++) {
 		struct trace trace = { .hello = str_of(traces[i].hello),
 			               .hostname = STR("mail.shop.example"),
+			               .lmtp = traces[i].lmtp,
 			               .esmtp = traces[i].esmtp,
 			               .id = STR("ID7"),
 			               .for_path = str_of(traces[i].for_path),

@@ -74,6 +74,14 @@ bool conn_peer_uid(const struct conn *conn, uint32_t *uid);
 /* How it ended, in two or three words for the log: known when CONN_CLOSED comes. */
 str conn_why(const struct conn *conn);
 
+/* --- who spoke first ---
+ * A peer that has not got what was sent to it can't be answering it. Every segment of TCP says how far its
+ * sender has received, so octets that come while ours are not acknowledged were sent before ours arrived. */
+/* Octets of the peer are there and were not offered yet. */
+bool conn_input_waits(const struct conn *conn);
+/* Everything written so far has reached the peer's system. */
+bool conn_output_arrived(const struct conn *conn);
+
 /* --- input --- */
 void conn_pause(struct conn *conn);
 /* Offers what is waiting again, from the loop's next turn on. Legal without a pause: to be called again after

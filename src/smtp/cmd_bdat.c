@@ -81,7 +81,7 @@ enum next smtp_cmd_bdat(struct smtp_session *s, str argument)
 	s->chunk.last = chunk.last;
 	switch (s->state) {
 	case SMTP_STATE_NEW:
-		refuse(s, SMTP_REPLY_HELLO_FIRST);
+		refuse(s, smtp_hello_first(s));
 		break;
 	case SMTP_STATE_READY:
 		refuse(s, SMTP_REPLY_MAIL_FIRST);
@@ -97,6 +97,7 @@ enum next smtp_cmd_bdat(struct smtp_session *s, str argument)
 		break;
 	case SMTP_STATE_DATA:
 	case SMTP_STATE_CHUNK:
+	case SMTP_STATE_REFUSED:
 		assert(false);
 	}
 	if (s->state == SMTP_STATE_CHUNK && chunk.size > s->tx->size_limit - s->tx->content.size)

@@ -2,14 +2,13 @@
  * here too (smtp_message_...).
  *
  *   octets -> [a draft that grows is written by a worker, meanwhile nothing is read] -> the final dot
- *          -> [a draft that is a file is synced by a worker] -> commit -> 250 or why not
+ *          -> [a draft that is a file is synced by a worker] -> commit -> smtp/finish.c
  *
  * In [ ] and while the commit is under way the transaction is lent (smtp/tx.h). */
 #include <stdio.h>
 
 #include "base/clock.h"
 #include "deliver/prefix.h"
-#include "smtp/report.h"
 #include "smtp/session_internal.h"
 #include "store/draft.h"
 
@@ -24,6 +23,7 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	trace_add(&trace, &(struct trace){ .hello = smtp_hello(s),
 	                                   .peer = s->session.peer,
 	                                   .hostname = s->server->hostname,
+	                                   .lmtp = s->role->lmtp,
 	                                   .esmtp = s->esmtp,
 	                                   .id = tx->id,
 	                                   .for_path = tx->path_count == 1 ? tx->first_path->text : STR(""),
@@ -50,34 +50,9 @@ enum next smtp_cmd_data(struct smtp_session *s, str argument)
 	return NEXT_OCTETS;
 }
 
-/* --- the end --- */
-
-enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err e)
-{
-	struct smtp_tx *tx = s->tx;
-	char room[LIMIT_SMTP_REPLY];
-	struct buf detail;
-	enum next next;
-
-	buf_init_fixed(&detail, room, sizeof room);
-	if (reply == SMTP_REPLY_ACCEPTED)
-		buf_add(&detail, tx->id);
-	else if (reply == SMTP_REPLY_TOO_BIG)
-		buf_add_u64(&detail, tx->size_limit);
-	else if (e.what)
-		buf_add(&detail, str_of(e.what));
-	if (reply == SMTP_REPLY_ACCEPTED) {
-		smtp_report_accepted(tx);
-		s->errors = 0;
-	} else {
-		smtp_report_message_rejected(s, tx, reply, buf_str(&detail));
-	}
-	next = smtp_say_with(s, reply, buf_str(&detail));
-	smtp_rollback(s);
-	return next;
-}
-
 /* --- the commit --- */
+
+static enum next commit(struct smtp_session *s);
 
 static enum next data_committed(struct session *session, struct session_wait *wait)
 {
@@ -86,6 +61,8 @@ static enum next data_committed(struct session *session, struct session_wait *wa
 	err e = tx->op.result;
 
 	smtp_tx_take_back(s, tx);
+	if (e.code != ERR_OK && s->role->lmtp && smtp_tx_leave_out(tx))
+		return commit(s);
 	return smtp_message_finish(s, smtp_reply_of_commit(e), e);
 }
 

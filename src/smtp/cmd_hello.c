@@ -1,5 +1,6 @@
-/* EHLO and HELO (RFC 5321 §4.1.1.1). The argument only describes, so it is checked leniently: one word of
- * printable ASCII. Real clients send names with underscores, and none of it is worth losing mail. */
+/* EHLO, HELO and LMTP's LHLO (RFC 5321 §4.1.1.1, RFC 2033 §4.1). The argument only describes, so it is
+ * checked leniently: one word of printable ASCII. Real clients send names with underscores, and none of it is
+ * worth losing mail. */
 #include "smtp/session_internal.h"
 
 static bool is_acceptable(str argument)
@@ -35,7 +36,12 @@ enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
 	buf_add(&out, s->server->hostname);
 	buf_add(&out, STR("\r\n250-PIPELINING\r\n250-SIZE "));
 	buf_add_u64(&out, atomic_load(&s->server->message_size_octets));
-	buf_add(&out, STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250 ENHANCEDSTATUSCODES\r\n"));
+	buf_add(&out,
+	        STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250 LIMITS MAILMAX="));
+	buf_add_u64(&out, atomic_load(&s->server->transactions));
+	buf_add(&out, STR(" RCPTMAX="));
+	buf_add_u64(&out, atomic_load(&s->server->recipients));
+	buf_add(&out, CRLF);
 	session_write(&s->session, buf_str(&out));
 	return NEXT_COMMAND;
 }

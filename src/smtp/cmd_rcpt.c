@@ -4,7 +4,7 @@
 #include "smtp/report.h"
 #include "smtp/session_internal.h"
 
-static enum smtp_reply reply_of(enum route_answer answer)
+enum smtp_reply smtp_reply_of_route(enum route_answer answer)
 {
 	switch (answer) {
 	case ROUTE_TAKEN:
@@ -55,10 +55,10 @@ enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
 		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
 	if (s->tx->path_count >= atomic_load(&s->server->recipients))
 		return smtp_say(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
-	answer = smtp_tx_add_path(s->tx, &path);
+	answer = smtp_tx_add_path(s, &path);
 	if (answer == ROUTE_TAKEN)
 		s->state = SMTP_STATE_RCPT;
 	else
-		smtp_report_recipient_rejected(s, path.text, reply_of(answer));
-	return smtp_say(s, reply_of(answer));
+		smtp_report_recipient_rejected(s, path.text, smtp_reply_of_route(answer));
+	return smtp_say(s, smtp_reply_of_route(answer));
 }

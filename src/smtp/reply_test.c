@@ -19,7 +19,8 @@ static void test_rows(void **state)
 		struct buf out;
 		str line;
 		uint16_t code = smtp_reply_code(r);
-		bool without_status = code == 354 || r == SMTP_REPLY_GREETING || r == SMTP_REPLY_HELLO ||
+		bool without_status = code == 354 || r == SMTP_REPLY_GREETING ||
+		                      r == SMTP_REPLY_GREETING_LMTP || r == SMTP_REPLY_HELLO ||
 		                      r == SMTP_REPLY_BAD_HELLO;
 
 		buf_init_fixed(&out, room, sizeof room);

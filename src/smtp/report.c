@@ -64,7 +64,7 @@ struct lists {
 
 static void fill_lists(const struct smtp_tx *tx, struct lists *at, struct buf *paths, struct buf *accounts)
 {
-	while (at->path && list_add(paths, at->path->text))
+	while (at->path && (at->path->left_out || list_add(paths, at->path->text)))
 		at->path = at->path->next;
 	while (at->target < tx->route.count && list_add(accounts, tx->route.targets[at->target].account))
 		at->target++;

@@ -35,6 +35,13 @@ static err fill(struct smtp_server *server, const struct smtp_server_options *op
 	server->store = options->store;
 	server->work = options->work;
 	server->flight = options->flight;
+	for (size_t i = 0; i < SMTP_ROLES; i++) {
+		struct smtp_service *service = &server->services[i];
+
+		*service = (struct smtp_service){ server, &smtp_roles[i], smtp_protocol };
+		service->protocol.service.name = smtp_roles[i].service;
+		service->protocol.line_max = smtp_roles[i].line_max;
+	}
 	atomic_init(&server->sequence, random_u64());
 	smtp_server_set_limits(server, &options->limits);
 	return OK;
@@ -57,9 +64,10 @@ err smtp_server_new(const struct smtp_server_options *options, struct smtp_serve
 	return OK;
 }
 
-struct conn_service smtp_server_service(struct smtp_server *server)
+struct conn_service smtp_server_service(struct smtp_server *server, enum smtp_role_name role)
 {
-	struct conn_service service = session_service(&smtp_protocol, server);
+	struct smtp_service *shared = &server->services[role];
+	struct conn_service service = session_service(&shared->protocol, shared);
 
 	service.refusal = server->refusal;
 	return service;

@@ -1,11 +1,12 @@
-/* smtp/server.h: the receiving side of SMTP on port 25: what all its sessions share.
+/* smtp/server.h: the receiving side of SMTP and LMTP: what all its sessions share.
  *
  * A session greets, takes EHLO or HELO, MAIL, RCPT and DATA, and hands one commit to the store for each
  * message: 250 after DATA means that it is durable. Mail is taken for the domains of the store's directory
- * and for nobody else. Neither TLS nor AUTH here.
+ * and for nobody else. In what the services differ stands in smtp/role.h. Neither TLS nor AUTH here.
  *
- * RFC 5321; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING (RFC 3030),
- * ENHANCEDSTATUSCODES (RFC 2034). Every reply stands in smtp/replies.def and in doc/replies.md.
+ * RFC 5321, RFC 2033; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING (RFC 3030),
+ * ENHANCEDSTATUSCODES (RFC 2034), LIMITS (RFC 9422). Every reply stands in smtp/replies.def and in
+ * doc/replies.md.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
@@ -14,6 +15,7 @@
 #include "base/limits.h"
 #include "base/str.h"
 #include "net/conn.h"
+#include "smtp/role.h"
 
 struct flight;
 struct smtp_server;
@@ -32,8 +34,8 @@ struct smtp_server_options {
  * ERR_LIMIT: hostname is longer than LIMIT_DOMAIN. */
 err smtp_server_new(const struct smtp_server_options *options, struct smtp_server **out) MUST_USE;
 
-/* What acceptor_add serves SMTP with. Lives as long as the server. */
-struct conn_service smtp_server_service(struct smtp_server *server);
+/* What acceptor_add serves a listener of that role with. Lives as long as the server. */
+struct conn_service smtp_server_service(struct smtp_server *server, enum smtp_role_name role);
 
 /* Any thread. New limits hold for transactions begun from now on. */
 void smtp_server_set_limits(struct smtp_server *server, const struct limits *limits);

@@ -10,20 +10,23 @@
 #include "smtp/tx.h"
 
 enum smtp_state {
-	SMTP_STATE_NEW,    /* no EHLO or HELO yet */
-	SMTP_STATE_READY,  /* no transaction */
-	SMTP_STATE_MAIL,   /* reverse-path taken */
-	SMTP_STATE_RCPT,   /* at least one forward-path taken */
-	SMTP_STATE_DATA,   /* 354 said; input is content */
-	SMTP_STATE_CHUNK,  /* input is a chunk of content (BDAT) */
-	SMTP_STATE_CHUNKS, /* between two chunks */
+	SMTP_STATE_NEW,     /* no EHLO or HELO yet */
+	SMTP_STATE_READY,   /* no transaction */
+	SMTP_STATE_MAIL,    /* reverse-path taken */
+	SMTP_STATE_RCPT,    /* at least one forward-path taken */
+	SMTP_STATE_DATA,    /* 354 said; input is content */
+	SMTP_STATE_CHUNK,   /* input is a chunk of content (BDAT) */
+	SMTP_STATE_CHUNKS,  /* between two chunks */
+	SMTP_STATE_REFUSED, /* nothing but QUIT is heard */
 };
 
 struct smtp_session {
 	struct session session; /* first */
 	struct smtp_server *server;
+	const struct smtp_role *role;
 	struct smtp_tx *tx; /* NULL: none, or lent */
 	enum smtp_state state;
+	bool heard; /* its first line came */
 	bool esmtp;
 	uint32_t errors;       /* 5xx since the last message taken */
 	uint32_t transactions; /* so far */
@@ -37,6 +40,13 @@ struct smtp_session {
 	char hello[LIMIT_DOMAIN];
 };
 
+/* One role of a server: what its sessions are given. */
+struct smtp_service {
+	struct smtp_server *server;
+	const struct smtp_role *role;
+	struct session_protocol protocol;
+};
+
 struct smtp_server {
 	struct store *store;
 	struct work *work;
@@ -44,6 +54,7 @@ struct smtp_server {
 	str hostname;
 	str aside_dir; /* octets of quarantined messages */
 	str refusal;   /* for connections over a limit */
+	struct smtp_service services[SMTP_ROLES];
 	struct arena arena;
 	_Atomic uint64_t sequence; /* of message ids */
 	_Atomic uint64_t message_size_octets;
@@ -55,11 +66,21 @@ struct smtp_server {
 	} loops[LIMIT_LOOPS];
 };
 
-extern const struct session_protocol smtp_protocol; /* smtp/session.c */
+extern const struct session_protocol smtp_protocol; /* smtp/session.c; without what is a role's */
 
 /* Says it and what happens next: a 221 or 421 closes, one 5xx too many closes with 421. */
 enum next smtp_say(struct smtp_session *s, enum smtp_reply reply);
 enum next smtp_say_with(struct smtp_session *s, enum smtp_reply reply, str detail);
+
+/* The two halves of it, for LMTP's several replies that count as one. */
+void smtp_write(struct smtp_session *s, enum smtp_reply reply, str detail);
+enum next smtp_count(struct smtp_session *s, enum smtp_reply reply);
+
+/* What is said to a client that has not introduced itself. */
+enum smtp_reply smtp_hello_first(const struct smtp_session *s);
+
+/* Why a forward-path is not taken. */
+enum smtp_reply smtp_reply_of_route(enum route_answer answer);
 
 /* Forgets the transaction, if any; the session is as after EHLO. */
 void smtp_rollback(struct smtp_session *s);
@@ -85,8 +106,8 @@ enum next smtp_message_octets(struct smtp_session *s, str octets, size_t *used);
 /* It is complete: the commit, or why not. */
 enum next smtp_message_end(struct smtp_session *s);
 
-/* The one place where a transaction that got as far as its message ends. `e` is why, where a reply wants to
- * know. */
+/* The one place where a transaction that got as far as its message ends (finish.c). `e` is why, where a reply
+ * wants to know. */
 enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err e);
 
 /* --- a chunk (cmd_bdat.c) --- */

@@ -7,6 +7,7 @@
 #include "smtp/report.h"
 #include "smtp/session_internal.h"
 #include "store/directory.h"
+#include "store/draft.h"
 #include "store/mailbox.h"
 
 err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size, struct smtp_tx **out)
@@ -36,20 +37,36 @@ err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size
 	return OK;
 }
 
-enum route_answer smtp_tx_add_path(struct smtp_tx *tx, const struct smtp_path *path)
+static enum route_answer add_to_route(struct smtp_tx *tx, const struct directory *directory, str local_part,
+                                      str domain, uint64_t size)
 {
+	return route_add(
+		&tx->route, directory,
+		&(struct route_query){
+			.local_part = local_part, .domain = domain, .size = size, .now_ms = clock_now() });
+}
+
+static err copy_path(struct arena *arena, const struct smtp_path *path, bool lmtp,
+                     struct smtp_forward_path *out)
+{
+	TRY(arena_copy(arena, path->text, &out->text));
+	if (!lmtp)
+		return OK;
+	TRY(arena_copy(arena, path->local_part, &out->local_part));
+	return arena_copy(arena, path->domain, &out->domain);
+}
+
+enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_path *path)
+{
+	struct smtp_tx *tx = s->tx;
 	struct smtp_forward_path *taken = arena_new(&tx->arena, struct smtp_forward_path, 1);
 	const struct directory *directory;
 	enum route_answer answer;
 
-	if (!taken || arena_copy(&tx->arena, path->text, &taken->text).code != ERR_OK)
+	if (!taken || copy_path(&tx->arena, path, s->role->lmtp, taken).code != ERR_OK)
 		return ROUTE_BUSY;
 	directory = directory_acquire(tx->server->store);
-	answer = route_add(&tx->route, directory,
-	                   &(struct route_query){ .local_part = path->local_part,
-	                                          .domain = path->domain,
-	                                          .size = tx->declared_size,
-	                                          .now_ms = clock_now() });
+	answer = add_to_route(tx, directory, path->local_part, path->domain, tx->declared_size);
 	directory_release(directory);
 	if (answer != ROUTE_TAKEN)
 		return answer;
@@ -92,10 +109,22 @@ static void committed(struct commit *commit)
 	session_wake(&tx->commit_wait);
 }
 
+/* Once: the parser is gone after it. */
+static err prepare_summary(struct smtp_tx *tx, struct deliver *deliver)
+{
+	struct buf summary;
+
+	if (deliver->summary.len > 0)
+		return OK;
+	buf_init(&summary, &tx->arena, LIMIT_SUMMARY);
+	TRY(smtp_content_summary(&tx->content, &summary));
+	deliver->summary = buf_str(&summary);
+	return OK;
+}
+
 err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx)
 {
 	struct deliver *deliver = &tx->op.deliver;
-	struct buf summary;
 
 	assert(tx->route.count > 0);
 	tx->op.kind = COMMIT_DELIVER;
@@ -103,9 +132,7 @@ err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx)
 	deliver->id = tx->id;
 	deliver->reverse_path = tx->reverse_path;
 	deliver->received_ms = tx->received_ms;
-	buf_init(&summary, &tx->arena, LIMIT_SUMMARY);
-	TRY(smtp_content_summary(&tx->content, &summary));
-	deliver->summary = buf_str(&summary);
+	TRY(prepare_summary(tx, deliver));
 	TRY(prepare_targets(tx, deliver));
 	TRY(smtp_report_prepare_accepted(s, tx));
 	deliver->event = tx->event;
@@ -115,6 +142,40 @@ err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx)
 		                      .op_count = 1,
 		                      .urgent = true };
 	return OK;
+}
+
+/* The target that the store blames for a failure which is its own: no room, or gone. */
+static const struct deliver_target *blamed(const struct deliver *deliver)
+{
+	for (size_t i = 0; i < deliver->target_count; i++) {
+		err_code code = deliver->targets[i].result.code;
+
+		if (code == ERR_QUOTA || code == ERR_MISSING || code == ERR_LIMIT)
+			return &deliver->targets[i];
+	}
+	return NULL;
+}
+
+bool smtp_tx_leave_out(struct smtp_tx *tx)
+{
+	const struct deliver_target *target = blamed(&tx->op.deliver);
+	const struct directory *directory;
+
+	if (!target || route_refuse(&tx->route, target->account_id).code != ERR_OK)
+		return false;
+	route_clear(&tx->route);
+	directory = directory_acquire(tx->server->store);
+	for (struct smtp_forward_path *p = tx->first_path; p; p = p->next) {
+		enum route_answer answer;
+
+		if (p->left_out)
+			continue;
+		answer = add_to_route(tx, directory, p->local_part, p->domain, draft_size(tx->content.draft));
+		p->left_out = answer != ROUTE_TAKEN;
+		p->why = smtp_reply_of_route(answer);
+	}
+	directory_release(directory);
+	return tx->route.count > 0;
 }
 
 void smtp_tx_lend(struct smtp_session *s)

@@ -22,6 +22,10 @@ struct smtp_session;
 struct smtp_forward_path {
 	struct smtp_forward_path *next;
 	str text;
+	/* in LMTP */
+	str local_part, domain;
+	bool left_out;
+	enum smtp_reply why;
 };
 
 struct smtp_tx {
@@ -51,10 +55,15 @@ err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size
                 struct smtp_tx **out) MUST_USE;
 
 /* Looks up where `path` leads and takes it where it leads somewhere; ROUTE_TAKEN or why not. */
-enum route_answer smtp_tx_add_path(struct smtp_tx *tx, const struct smtp_path *path);
+enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_path *path);
 
-/* Fills the commit: each target with its prefix, the summary, the event line. ERR_NOSPACE. */
+/* Fills the commit: each target with its prefix, the summary, the event line. Also once more for what
+ * smtp_tx_leave_out left. ERR_NOSPACE. */
 err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx) MUST_USE;
+
+/* LMTP, after a commit that failed: where one mailbox is to blame, the forward-paths that lead there are left
+ * out. True: others are left, to be committed anew. Each time at least one mailbox less, so it ends. */
+bool smtp_tx_leave_out(struct smtp_tx *tx);
 
 void smtp_tx_lend(struct smtp_session *s);
 void smtp_tx_take_back(struct smtp_session *s, struct smtp_tx *tx);

@@ -57,7 +57,8 @@ static void refuse(const struct listener *l, int fd, ip peer, const char *why)
 
 	/* Best effort: a fresh socket has room for one line, and nobody waits for a peer that we refuse. One
 	 * that expects TLS first could not read it, and a stranger is told nothing. */
-	if (said.len && !l->manner.tls_first && why != stranger && send(fd, said.ptr, said.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+	if (said.len && !l->manner.tls_first && why != stranger &&
+	    send(fd, said.ptr, said.len, MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
 		shutdown(fd, SHUT_WR);
 	close(fd);
 	conn_log_refused(l->service, peer, why);

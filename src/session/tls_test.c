@@ -548,6 +548,8 @@ static void test_idle_memory(void **state)
 	char o;
 
 	(void)state;
+	if (mallinfo2().uordblks == 0)
+		skip(); /* a sanitizer's malloc counts nothing */
 	start(&toy, true);
 	assert_int_equal(pipe(ready), 0);
 	peer_free(peer_greet(&toy, 0, NULL, NULL));

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -10,11 +11,15 @@
 
 static const char *const class_names[WORK_CLASS_COUNT] = { "read", "write", "crypto", "password", "bulk" };
 
+/* Where cores are short a password gets a tenth of one: a login takes longer, mail does not. */
+enum { PASSWORD_NICE = 10 };
+
 struct queue {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t filled;
 	struct job *first, *last;
-	unsigned waiting; /* jobs */
+	struct job *last_urgent; /* of those that go first; NULL: none waits */
+	unsigned waiting;        /* jobs */
 	bool stopping;
 	/* set once, before the threads run */
 	unsigned thread_count;
@@ -60,8 +65,8 @@ static unsigned threads_for(enum work_class class, unsigned cores)
 	case WORK_CRYPTO:
 		return cores; /* computes: more threads than cores would only take turns */
 	case WORK_PASSWORD:
-		return cores > 1 ? cores - 1
-		                 : 1; /* computes long: a flood of guesses leaves one core to mail */
+		return cores > 1 ? cores - 1 : 1; /* computes long: a flood of guesses leaves one core to
+		                                     mail, and gives way on the others */
 	case WORK_BULK:
 		return cores > 4 ? 2 : 1; /* must never crowd out the others */
 	case WORK_CLASS_COUNT:
@@ -85,6 +90,7 @@ static struct job *job_take(struct queue *q)
 	struct job *job = q->first;
 	if (job) {
 		q->first = job->next;
+		q->last_urgent = q->last_urgent == job ? NULL : q->last_urgent;
 		q->waiting--;
 	}
 	pthread_mutex_unlock(&q->lock);
@@ -99,6 +105,8 @@ static void *worker_main(void *argument)
 	free(argument);
 	is_worker = true;
 	thread_number = worker.number;
+	if (worker.class == WORK_PASSWORD)
+		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), PASSWORD_NICE); /* of this thread alone */
 	while ((job = job_take(worker.queue))) {
 		job->run(job);
 		loop_post(job->loop, &job->done_post); /* from here on the job is the loop's */
@@ -161,7 +169,30 @@ err work_new(struct work **out)
 	return OK;
 }
 
-err work_submit(struct work *work, enum work_class class, struct job *job)
+/* Behind the last of those that go first. */
+static void insert_urgent(struct queue *q, struct job *job)
+{
+	struct job **place = q->last_urgent ? &q->last_urgent->next : &q->first;
+
+	job->next = *place;
+	*place = job;
+	if (!job->next)
+		q->last = job;
+	q->last_urgent = job;
+}
+
+static void append(struct queue *q, struct job *job)
+{
+	job->next = NULL;
+	if (q->first)
+		q->last->next = job;
+	else
+		q->first = job;
+	q->last = job;
+}
+
+static err submit(struct work *work, enum work_class class, struct job *job,
+                  void (*insert)(struct queue *q, struct job *job))
 {
 	struct queue *q = &work->queues[class];
 	struct loop *loop = loop_current();
@@ -175,16 +206,21 @@ err work_submit(struct work *work, enum work_class class, struct job *job)
 	}
 	job->loop = loop;
 	job->done_post.run = done_run;
-	job->next = NULL;
-	if (q->first)
-		q->last->next = job;
-	else
-		q->first = job;
-	q->last = job;
+	insert(q, job);
 	q->waiting++;
 	pthread_cond_signal(&q->filled);
 	pthread_mutex_unlock(&q->lock);
 	return OK;
+}
+
+err work_submit(struct work *work, enum work_class class, struct job *job)
+{
+	return submit(work, class, job, append);
+}
+
+err work_submit_first(struct work *work, enum work_class class, struct job *job)
+{
+	return submit(work, class, job, insert_urgent);
 }
 
 void work_free(struct work *work)

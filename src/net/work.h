@@ -37,6 +37,9 @@ err work_new(struct work **out) MUST_USE;
 /* Loop thread. ERR_BUSY where the class's queue is full; the job is then untouched. */
 err work_submit(struct work *work, enum work_class class, struct job *job) MUST_USE;
 
+/* The same, before all that wait but those submitted so: for whoever would else stand behind strangers. */
+err work_submit_first(struct work *work, enum work_class class, struct job *job) MUST_USE;
+
 /* The worker's number within its class, 0-based, and how many the class has: for state that each thread keeps
  * (a database connection). Worker threads only. */
 unsigned work_thread_number(void);

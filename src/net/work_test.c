@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/limits.h"
 #include "net/link.h"
@@ -86,7 +87,8 @@ static void item_done(struct job *job)
 		sem_post(&s->done);
 }
 
-static err submit(struct script *s, enum work_class class, unsigned number, sem_t *gate)
+static err submit_by(err (*by)(struct work *work, enum work_class class, struct job *job), struct script *s,
+                     enum work_class class, unsigned number, sem_t *gate)
 {
 	struct item *item = calloc(1, sizeof *item);
 
@@ -94,10 +96,20 @@ static err submit(struct script *s, enum work_class class, unsigned number, sem_
 	*item = (struct item){
 		.job = { .run = run_item, .done = item_done }, .script = s, .gate = gate, .number = number
 	};
-	err e = work_submit(s->work, class, &item->job);
+	err e = by(s->work, class, &item->job);
 	if (e.code != ERR_OK)
 		free(item);
 	return e;
+}
+
+static err submit(struct script *s, enum work_class class, unsigned number, sem_t *gate)
+{
+	return submit_by(work_submit, s, class, number, gate);
+}
+
+static err submit_first(struct script *s, enum work_class class, unsigned number, sem_t *gate)
+{
+	return submit_by(work_submit_first, s, class, number, gate);
 }
 
 static void thousand(struct script *s)
@@ -146,6 +158,44 @@ static void test_full(void **state)
 	with_loop(overfill);
 	assert_int_equal(ran, submitted);
 	assert_int_equal(finished, submitted);
+	sem_destroy(&gate);
+}
+
+static void urgent(struct script *s)
+{
+	const bool first[] = { false, false, false, true, true };
+
+	/* One thread: it stands before the gate with the first or has not begun. */
+	s->wanted = sizeof first / sizeof first[0];
+	for (unsigned i = 0; i < s->wanted; i++) {
+		err e = first[i] ? submit_first(s, WORK_PASSWORD, i, &gate)
+		                 : submit(s, WORK_PASSWORD, i, &gate);
+		assert(e.code == ERR_OK);
+		(void)e;
+	}
+	for (unsigned i = 0; i < s->wanted; i++)
+		sem_post(&gate);
+}
+
+static unsigned place_of(unsigned number)
+{
+	for (unsigned i = 0; i < finished; i++)
+		if (order_seen[i] == number)
+			return i;
+	return 0;
+}
+
+/* What goes first goes before what waits, each kind in its order. */
+static void test_urgent(void **state)
+{
+	(void)state;
+	if (sysconf(_SC_NPROCESSORS_ONLN) > 2)
+		skip(); /* several threads have no one order */
+	sem_init(&gate, 0, 0);
+	with_loop(urgent);
+	assert_int_equal(finished, 5);
+	assert_true(place_of(3) < place_of(4) && place_of(4) < place_of(1));
+	assert_true(place_of(0) < place_of(1) && place_of(1) < place_of(2));
 	sem_destroy(&gate);
 }
 
@@ -229,9 +279,8 @@ static void test_never_started(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_order),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_posts),
+		cmocka_unit_test(test_order),         cmocka_unit_test(test_full),
+		cmocka_unit_test(test_urgent),        cmocka_unit_test(test_posts),
 		cmocka_unit_test(test_never_started),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -316,6 +316,12 @@ void session_set_timeout(struct session *s, int64_t ms)
 	conn_set_timeout(s->conn, ms);
 }
 
+void session_set_line_max(struct session *s, size_t octets)
+{
+	assert(octets < LIMIT_READ_BUFFER);
+	s->cutter.line_max = octets;
+}
+
 err session_submit(struct session *s, struct work *work, enum work_class class, struct session_job *job,
                    void (*run)(struct job *job),
                    enum next (*resumed)(struct session *s, struct session_wait *wait),
@@ -328,7 +334,7 @@ err session_submit(struct session *s, struct work *work, enum work_class class, 
 	/* Done comes by the loop's post box, so never before the wait is noted down. But the worker may have
 	 * the job already: what it sees has to be complete before. */
 	session_wait_begin(s, &job->wait, resumed, abandoned);
-	err e = work_submit(work, class, &job->job);
+	err e = job->first ? work_submit_first(work, class, &job->job) : work_submit(work, class, &job->job);
 	if (e.code != ERR_OK)
 		s->wait_begun = false;
 	return e;

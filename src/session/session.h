@@ -95,6 +95,10 @@ void session_abort(struct session *s);
 /* Time without an octet in either direction until `timed_out`; not counted while a command waits. */
 void session_set_timeout(struct session *s, int64_t ms);
 
+/* Octets that the next lines may have with their ends, less than LIMIT_READ_BUFFER: the responses of AUTH are
+ * longer than commands. The protocol's own line_max gives it back. */
+void session_set_line_max(struct session *s, size_t octets);
+
 /* --- waiting: one piece of work, one continuation ---
  *
  * A handler starts work and returns NEXT_WAIT; when the work is done, on this loop, the continuation runs
@@ -126,6 +130,7 @@ void session_wait_drained(struct session *s, enum next (*resumed)(struct session
 struct session_job {
 	struct job job;
 	struct session_wait wait;
+	bool first; /* set before: it goes before those that wait (work_submit_first) */
 };
 
 /* Submits and waits. ERR_BUSY: nothing was begun and the handler replies "unavailable". */

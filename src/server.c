@@ -13,12 +13,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "auth/auth.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/flight.h"
 #include "base/log.h"
 #include "cli/exit.h"
+#include "deliver/address.h"
 #include "http/control.h"
 #include "net/listen.h"
 #include "net/loop.h"
@@ -45,6 +47,7 @@ struct server {
 	struct store *store;
 	struct flight *flight;
 	struct acceptor *acceptor;
+	struct auth *auth;
 	struct smtp_server *smtp;
 	struct pop3_server *pop3;
 	struct control control;
@@ -120,6 +123,20 @@ static err open_tls(struct server *s)
 	return OK;
 }
 
+static err open_auth(struct server *s)
+{
+	const struct config *config = s->start->config;
+	struct auth_options options = { .store = s->store,
+		                        .work = s->work,
+		                        .data_dir = config->data_dir,
+		                        .normalise = address_normalise,
+		                        .plaintext_loopback =
+		                                config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK,
+		                        .scram = config->auth.scram };
+
+	return auth_new(&s->arena, &options, &s->auth);
+}
+
 static err open_protocols(struct server *s)
 {
 	const struct config *config = s->start->config;
@@ -132,8 +149,7 @@ static err open_protocols(struct server *s)
 	struct pop3_server_options pop3 = { .store = s->store,
 		                            .work = s->work,
 		                            .hostname = config->hostname,
-		                            .plaintext_loopback =
-		                                    config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK,
+		                            .auth = s->auth,
 		                            .limits = config->limits };
 
 	TRY(smtp_server_new(&smtp, &s->smtp));
@@ -182,6 +198,7 @@ static err open_all(struct server *s)
 	TRY(work_new(&s->work));
 	TRY(open_store(s));
 	TRY(open_tls(s));
+	TRY(open_auth(s));
 	TRY(open_protocols(s));
 	s->drained = eventfd(0, EFD_CLOEXEC);
 	if (s->drained < 0)
@@ -228,6 +245,7 @@ static err apply(struct server *s, struct arena *arena, str config_text, str cer
 	TRY(acceptor_set_proxy_from(s->acceptor, config->network.proxy_from.item,
 	                            config->network.proxy_from.count));
 	acceptor_set_limits(s->acceptor, connection_limits(&config->limits));
+	auth_set(s->auth, config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK, config->auth.scram);
 	smtp_server_set_limits(s->smtp, &config->limits);
 	pop3_server_set_limits(s->pop3, &config->limits);
 	return OK;
@@ -343,6 +361,7 @@ static void close_all(struct server *s)
 	acceptor_free(s->acceptor);
 	smtp_server_free(s->smtp);
 	pop3_server_free(s->pop3);
+	auth_free(s->auth);
 	tls_free(s->tls);
 	loops_free(s->loops);
 	flight_close(s->flight);

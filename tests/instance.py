@@ -188,8 +188,15 @@ class Instance:
     def log_tail(self, octets=4000):
         return self.log_octets()[-octets:].decode("utf-8", "replace")
 
-    def events(self, name=None, after=0):
-        """The JSON log lines, all or those of one event; lines that are no JSON are passed over."""
+    def events(self, name=None, after=0, count=0):
+        """The JSON log lines, all or those of one event; lines that are no JSON are passed over. A thread writes
+        them after what they tell of: `count` waits until there are that many."""
+        deadline = time.monotonic() + 10
+        while len(found := self.events_now(name, after)) < count and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return found
+
+    def events_now(self, name, after):
         found = []
         for line in self.log_octets(after).splitlines():
             try:

@@ -1,47 +1,73 @@
-/* auth/login.h: is this the password of that account? One check, data in, data out.
+/* auth/login.h: one attempt to log in: who may be let in, and what that costs.
  *
- * A session embeds struct login in its own job, fills it with login_set on its loop, has login_check run on a
- * worker (WORK_PASSWORD, some 60 ms), and reads the answer when it is resumed. The struct holds its own
- * copies, so that the session may go away meanwhile. Whoever decides what happens next logs auth.succeeded or
- * auth.failed with login_refusal's words; the client is told the same sentence for every refusal but "later".
+ * The name decides what is asked. A "+" in its local part makes it an application's, whose password we made:
+ * one SHA-256 on the loop, wrong ones are slowed afterwards. Any other is an account's, whose password a
+ * person chose: the attempt is admitted first (auth/guess.h), then looked up among those that were right a
+ * moment ago (auth/verified.h), and only then hashed on a worker (60 ms). A name that does not exist goes the
+ * same way as one that does, step for step.
+ *
+ * Each call says what comes next:
+ *   LOGIN_ANSWERED   `answer` stands
+ *   LOGIN_PAUSES     call login_continue after wait_ms
+ *   LOGIN_HASHES     run login_hash on WORK_PASSWORD (before others where goes_first), then login_hashed
+ * An attempt that is given up meanwhile says login_give_up, or login_hashed where its hash is under way.
+ * Loop thread, but for login_hash.
  */
 #ifndef AUTH_LOGIN_H
 #define AUTH_LOGIN_H
 
+#include "auth/auth.h"
+#include "auth/guess.h"
+#include "auth/identity.h"
 #include "base/limits.h"
-#include "store/directory.h"
+
+enum login_next { LOGIN_ANSWERED, LOGIN_PAUSES, LOGIN_HASHES };
 
 enum login_answer {
-	LOGIN_GRANTED,
-	LOGIN_UNKNOWN, /* no such account, or one without a password */
+	LOGIN_UNKNOWN, /* no such account or application, or one without a password */
 	LOGIN_WRONG,
 	LOGIN_SUSPENDED, /* the password was right */
-	LOGIN_LATER,     /* no memory, or the stored hash is damaged: nobody's fault at the other end */
+	LOGIN_LATER,     /* nobody knows: too many guesses, too much work, no memory, a damaged hash */
+	LOGIN_GRANTED,
 };
 
 struct login {
-	char address[LIMIT_PATH];
-	char password[LIMIT_PASSWORD];
-	size_t address_len, password_len;
-	bool too_long; /* of either: refused after the same time */
 	/* answers */
 	enum login_answer answer;
-	uint64_t account_id; /* where granted */
+	const char *why;           /* for the log; the client is told one sentence for all but LOGIN_LATER */
+	struct identity *identity; /* of LOGIN_GRANTED; the caller's to take and to free */
+	int64_t wait_ms;
+	bool goes_first;
+	/* private to login.c */
+	struct auth *auth;
+	ip peer;
+	struct mechanism *proof; /* SCRAM: what checks it; NULL: `password` */
+	struct guess_attempt attempt;
+	bool is_app, never, hashing;
+	size_t name_len, password_len;
+	char name[LIMIT_PATH]; /* normalised; as much of what was typed as fits, where it is no address */
+	char password[LIMIT_PASSWORD];
 };
 
-/* Any thread. Copies what is to be checked; `address` is normalised (deliver/address.h). */
-void login_set(struct login *login, str address, str password);
+/* Who it is: `name` and `authzid` (empty: none) as the client sent them. An authzid that is not the name
+ * itself is refused, after the same steps. */
+void login_begin(struct login *login, struct auth *auth, ip peer, str name, str authzid);
 
-/* Worker thread. Looks the account up in the store's directory of this moment, checks the password and wipes
- * it from the struct. Takes the same time whether or not there is such an account. */
-void login_check(struct login *login, struct store *store);
+/* With a password. */
+enum login_next login_with_password(struct login *login, str password);
 
-static inline str login_address(const struct login *login)
-{
-	return (str){ login->address, login->address_len };
-}
+/* With SCRAM: the verifier that its challenge is made of, real or not. ERR_NOSPACE. */
+err login_verifier(struct login *login, struct scram_verifier *out) MUST_USE;
 
-/* The reason for logs: "unknown account", "wrong password", … "" for LOGIN_GRANTED. */
-const char *login_refusal(enum login_answer answer);
+/* Then, when `mechanism` (borrowed until the answer) has the client's proof. */
+enum login_next login_with_proof(struct login *login, struct mechanism *mechanism);
+
+enum login_next login_continue(struct login *login);
+void login_hash(struct login *login);
+void login_hashed(struct login *login);
+void login_give_up(struct login *login);
+
+/* The name for logs. */
+static inline str login_name(const struct login *login) { return (str){ login->name, login->name_len }; }
 
 #endif

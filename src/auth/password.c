@@ -3,10 +3,13 @@
 #include <argon2.h>
 #include <stdio.h>
 
+#include "auth/scram_verifier.h"
 #include "base/limits.h"
 #include "base/random.h"
+#include "mime/prepare.h"
 
 enum { COST_KB = 19456, COST_PASSES = 2, COST_LANES = 1, SALT_OCTETS = 16, HASH_OCTETS = 32, PHC_ROOM = 160 };
+enum { PREPARE_ARENA = 64 * 1024, VERIFIER_ROOM = 400 };
 
 /* The length only: what is longer than the longest guess list and not in it is fine. */
 enum { SHORT_PASSWORD = 10 };
@@ -28,6 +31,7 @@ err password_hash(struct arena *arena, str password, str *phc)
 		return (err){ ERR_SYNTAX, 0, "the password is empty" };
 	if (password.len > LIMIT_PASSWORD)
 		return (err){ ERR_LIMIT, LIMIT_PASSWORD, "the password is longer than 1024 octets" };
+	TRY(prepare_password(arena, password, &password));
 	random_fill(salt, sizeof salt);
 	int failed = argon2id_hash_encoded(COST_PASSES, COST_KB, COST_LANES, password.ptr, password.len, salt,
 	                                   sizeof salt, HASH_OCTETS, text, sizeof text);
@@ -42,14 +46,32 @@ bool password_is_hash(str phc)
 	       str_find_char(phc, '\0') == phc.len;
 }
 
-err password_check(str phc, str password)
+err password_add_scram(struct arena *arena, str password, str phc, str *verifier)
+{
+	struct scram_verifier scram;
+	struct buf text;
+	str prepared;
+
+	buf_init(&text, arena, VERIFIER_ROOM);
+	buf_add(&text, phc);
+	err e = prepare_saslprep(arena, password, &prepared);
+	if (e.code == ERR_OK) {
+		TRY(scram_verifier_make(prepared, SCRAM_ROUNDS_CHOSEN, &scram));
+		buf_add_char(&text, ' ');
+		scram_verifier_format(&text, &scram);
+	} else if (e.code != ERR_SYNTAX) {
+		return e;
+	}
+	TRY(buf_err(&text));
+	*verifier = buf_str(&text);
+	return OK;
+}
+
+/* `password` is prepared. */
+static err check(str phc, str password)
 {
 	char text[PHC_ROOM];
 
-	if (!password_is_hash(phc))
-		return (err){ ERR_CORRUPT, 0, "the stored password hash is none" };
-	if (password.len > LIMIT_PASSWORD)
-		return (err){ ERR_DENIED, 0, "wrong password" };
 	memcpy(text, phc.ptr, phc.len);
 	text[phc.len] = '\0';
 	switch (argon2id_verify(text, password.len ? password.ptr : "", password.len)) {
@@ -64,15 +86,33 @@ err password_check(str phc, str password)
 	}
 }
 
-void password_check_nobody(str password)
+err password_check(str verifier, str password)
+{
+	str phc = str_cut(&verifier, ' '), prepared;
+	struct arena arena;
+
+	if (!password_is_hash(phc))
+		return (err){ ERR_CORRUPT, 0, "the stored password hash is none" };
+	if (password.len > LIMIT_PASSWORD)
+		return (err){ ERR_DENIED, 0, "wrong password" };
+	arena_init(&arena, NULL, PREPARE_ARENA);
+	err e = prepare_password(&arena, password, &prepared);
+	if (e.code == ERR_OK)
+		e = check(phc, prepared);
+	arena_reset(&arena);
+	return e;
+}
+
+err password_check_nobody(str password)
 {
 	static const unsigned char salt[SALT_OCTETS] = "nobody's salt...";
 	unsigned char hash[HASH_OCTETS];
 
-	if (password.len > LIMIT_PASSWORD)
-		return;
-	(void)argon2id_hash_raw(COST_PASSES, COST_KB, COST_LANES, password.len ? password.ptr : "",
-	                        password.len, salt, sizeof salt, hash, sizeof hash);
+	if (password.len <= LIMIT_PASSWORD &&
+	    argon2id_hash_raw(COST_PASSES, COST_KB, COST_LANES, password.len ? password.ptr : "",
+	                      password.len, salt, sizeof salt, hash, sizeof hash) != ARGON2_OK)
+		return (err){ ERR_NOSPACE, 0, "no memory to check the password" };
+	return (err){ ERR_DENIED, 0, "wrong password" };
 }
 
 static bool contains_nocase(str s, str part)

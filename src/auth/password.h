@@ -4,6 +4,10 @@
  * can be raised without touching what is stored. Hashing and checking take some 60 ms and 19 MB: worker
  * threads (WORK_PASSWORD) and commands only. One lane: more would start threads of the library's own.
  *
+ * What is stored of an account is the hash and, behind a space, a SCRAM verifier where the configuration
+ * wants one (auth/secret.h says how such texts are read). The hash is of the password as mime/prepare.h has
+ * it.
+ *
  * RFC 9106 (Argon2); the cost is the first choice of the OWASP password storage cheat sheet.
  */
 #ifndef AUTH_PASSWORD_H
@@ -16,12 +20,18 @@
  * ERR_SYNTAX it is empty   ERR_LIMIT over LIMIT_PASSWORD   ERR_NOSPACE */
 err password_hash(struct arena *arena, str password, str *phc) MUST_USE;
 
-/* OK: `password` belongs to `phc`.
- * ERR_DENIED it does not, also over LIMIT_PASSWORD   ERR_NOSPACE   ERR_CORRUPT `phc` is no Argon2id hash */
-err password_check(str phc, str password) MUST_USE;
+/* `phc` with a SCRAM verifier of SCRAM_ROUNDS_CHOSEN rounds behind it (0.2 s more). A password that SASLprep
+ * refuses gets none: no client could use it. ERR_NOSPACE. */
+err password_add_scram(struct arena *arena, str password, str phc, str *verifier) MUST_USE;
 
-/* The same work as password_check for an account that is not there, so that time does not tell who is. */
-void password_check_nobody(str password);
+/* OK: `password` belongs to `verifier`, a hash with or without what may stand behind it.
+ * ERR_DENIED it does not, also over LIMIT_PASSWORD   ERR_NOSPACE   ERR_CORRUPT there is no Argon2id hash */
+err password_check(str verifier, str password) MUST_USE;
+
+/* The same work for an account that is not there, so that time does not tell who is: ERR_DENIED or
+ * ERR_NOSPACE.
+ */
+err password_check_nobody(str password) MUST_USE;
 
 /* Is `phc` one that password_check can read? Pure. */
 bool password_is_hash(str phc);

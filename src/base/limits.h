@@ -99,6 +99,24 @@
 #define LIMIT_APP_FROMS 100u      /* addresses one app may send from */
 #define LIMIT_APP_RATE 1000000u   /* recipients in the period of an app's limit */
 
+/* guessing of passwords (auth/guess.h) */
+#define LIMIT_GUESS_NETWORK 60               /* wrong passwords a network may send at once */
+#define LIMIT_GUESS_NETWORK_MS INT64_C(5000) /* until it may send one more */
+#define LIMIT_GUESS_PAIR 10 /* the same for an account at a place where it logged in before */
+#define LIMIT_GUESS_PAIR_MS INT64_C(30000)
+#define LIMIT_GUESS_FREE 3 /* wrong passwords of an account before attempts are spaced */
+#define LIMIT_GUESS_FIRST_DELAY_MS INT64_C(1000) /* between two attempts then, twice as long each time, */
+#define LIMIT_GUESS_DELAY_MS INT64_C(16000)      /* up to this; a client gives up after 30 s */
+#define LIMIT_GUESS_FORGET_MS INT64_C(600000)    /* until one wrong password of an account is forgotten */
+#define LIMIT_GUESS_REMEMBERED 9                 /* wrong passwords of an account that are remembered */
+#define LIMIT_GUESS_NETWORKS 8192u               /* slots of 24 octets; powers of two */
+#define LIMIT_GUESS_ACCOUNTS 8192u
+#define LIMIT_GUESS_PAIRS 32768u
+#define LIMIT_GUESS_HASHES 100u /* passwords of strangers that wait to be hashed: some 6 s on one core */
+#define LIMIT_VERIFIED 16384u   /* passwords known to be right (auth/verified.h), 40 octets each */
+#define LIMIT_VERIFIED_MS INT64_C(600000) /* after its last use until such a password is hashed again */
+#define LIMIT_SASL_LINE 12288u            /* octets of a response with CRLF; RFC 4954 §4 */
+
 /* what is read and changed before the commit */
 #define LIMIT_ORIGIN_ADDRESSES 100u /* that From and Sender of a submission may name */
 #define LIMIT_AMEND_FIELD 1024u     /* octets of a field that are held back until its fate is settled */
@@ -117,7 +135,6 @@
 #define LIMIT_READ_SLICE_MS 3u /* when a slice of WORK_READ begins nothing more: with its last block <= 5 ms */
 #define LIMIT_POP3_EVENT (2u * LIMIT_KB) /* octets of the log line about one QUIT's deletions */
 #define LIMIT_LOGIN_TRIES 3u             /* wrong passwords in one connection */
-#define LIMIT_LOGIN_DELAY_MS 1000u       /* before the first refusal; twice as long each time */
 #define LIMIT_SLICE_MS 8u /* when a slice of WORK_BULK begins nothing more: with its last page <= 10 ms */
 #define LIMIT_MESSAGE_LINE LIMIT_MB /* octets of one line of a message; real mail has far over 1,000 */
 #define LIMIT_SMTP_ERRORS 20u       /* 5xx replies to commands before 421 */
@@ -177,6 +194,8 @@ static inline struct limits limits_default(void)
 }
 
 static_assert(LIMIT_SMTP_COMMAND_LINE >= LIMIT_PATH + 64, "a MAIL command holds the longest path");
+static_assert(LIMIT_SASL_LINE / 4 * 3 >= 2 * LIMIT_PATH + LIMIT_PASSWORD + 2, "a PLAIN message fits a line");
+static_assert(LIMIT_SASL_LINE < LIMIT_READ_BUFFER, "a line is cut from one read buffer");
 static_assert(LIMIT_TARGETS <= LIMIT_BATCH_ROWS, "a deliver is never split over batches");
 static_assert(LIMIT_INTENT >= LIMIT_TARGETS * (LIMIT_PREFIX + 64),
               "an intent holds each target with its prefix");

@@ -19,7 +19,7 @@ static err fill(struct pop3_server *server, const struct pop3_server_options *op
 	server->refusal = buf_str(&refusal);
 	server->store = options->store;
 	server->work = options->work;
-	server->plaintext_loopback = options->plaintext_loopback;
+	server->auth = options->auth;
 	pop3_server_set_limits(server, &options->limits);
 	return OK;
 }

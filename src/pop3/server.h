@@ -16,14 +16,15 @@
 #include "base/str.h"
 #include "net/conn.h"
 
+struct auth;
 struct pop3_server;
 struct store;
 
 struct pop3_server_options {
 	struct store *store;
 	struct work *work;
-	str hostname;            /* of the greeting */
-	bool plaintext_loopback; /* auth.plaintext = "loopback"; else USER and PASS are refused */
+	str hostname; /* of the greeting */
+	struct auth *auth;
 	struct limits limits;
 };
 

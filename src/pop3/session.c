@@ -31,7 +31,7 @@ static enum next not_a_command(struct pop3_session *s, enum pop3_reply reply, co
 
 bool pop3_takes_passwords(const struct pop3_session *s)
 {
-	return s->server->plaintext_loopback && ip_is_loopback(s->session.peer);
+	return sasl_takes_passwords(&s->session, &s->sasl);
 }
 
 void pop3_leave(struct pop3_session *s)
@@ -118,8 +118,10 @@ static enum next pop3_line(struct session *session, str line)
 {
 	struct pop3_session *s = (struct pop3_session *)session;
 	struct pop3_command c;
-	err e = pop3_command_parse(line, &c);
 
+	if (sasl_is_open(&s->sasl))
+		return sasl_line(session, &s->sasl, line);
+	err e = pop3_command_parse(line, &c);
 	if (e.code == ERR_MISSING)
 		return not_a_command(s, POP3_REPLY_UNKNOWN_COMMAND, "");
 	if (e.code != ERR_OK)
@@ -137,6 +139,7 @@ static enum next pop3_opened(struct session *session)
 	struct pop3_session *s = (struct pop3_session *)session;
 
 	s->server = session->server;
+	s->sasl = (struct sasl){ .protocol = &pop3_sasl, .auth = s->server->auth, .service = "pop3" };
 	session->did[0].name = "retrieved";
 	session->did[1].name = "deleted";
 	pop3_view_init(&s->view, &s->server->views);
@@ -147,7 +150,11 @@ static enum next pop3_opened(struct session *session)
 
 static enum next pop3_line_too_long(struct session *session)
 {
-	return not_a_command((struct pop3_session *)session, POP3_REPLY_LONG_LINE, "");
+	struct pop3_session *s = (struct pop3_session *)session;
+
+	if (sasl_is_open(&s->sasl))
+		return sasl_line_too_long(session, &s->sasl);
+	return not_a_command(s, POP3_REPLY_LONG_LINE, "");
 }
 
 /* "without removing any messages or sending any response to the client" (RFC 1939 §3) */
@@ -167,7 +174,7 @@ static void pop3_closed(struct session *session)
 {
 	struct pop3_session *s = (struct pop3_session *)session;
 
-	loop_timer_set(conn_loop(session->conn), &s->pause, 0);
+	sasl_closed(session, &s->sasl);
 	pop3_leave(s);
 }
 

@@ -11,7 +11,7 @@
 #include "pop3/reply.h"
 #include "pop3/server.h"
 #include "pop3/view.h"
-#include "session/session.h"
+#include "session/sasl.h"
 
 enum pop3_state {
 	POP3_STATE_AUTHORIZATION,
@@ -22,8 +22,8 @@ struct pop3_session {
 	struct session session; /* first */
 	struct pop3_server *server;
 	enum pop3_state state;
-	uint32_t errors;   /* lines that were no commands */
-	uint32_t failures; /* of the login */
+	uint32_t errors; /* lines that were no commands */
+	struct sasl sasl;
 
 	/* From the login on: */
 	bool locked; /* the maildrop is ours to unlock */
@@ -34,12 +34,8 @@ struct pop3_session {
 	struct pop3_want last;                       /* that was asked for */
 	struct pop3_opened *ahead[LIMIT_POP3_AHEAD]; /* opened for what comes next; NULL: none */
 
-	/* What a failed login waits for. */
-	struct timer pause;
-	struct session_wait pause_wait;
-
 	size_t user_len;
-	char user[LIMIT_PATH]; /* normalised; empty where it was no address */
+	char user[LIMIT_PATH + 1]; /* as it came; one that fills it is too long to be an address */
 	bool user_given;
 };
 
@@ -48,7 +44,7 @@ struct pop3_server {
 	struct work *work;
 	str hostname;
 	str refusal; /* for connections over a limit */
-	bool plaintext_loopback;
+	struct auth *auth;
 	struct maildrop_locks *locks;
 	struct view_budget views;
 	_Atomic uint32_t idle_s;
@@ -56,6 +52,7 @@ struct pop3_server {
 };
 
 extern const struct session_protocol pop3_protocol; /* pop3/session.c */
+extern const struct sasl_protocol pop3_sasl;        /* pop3/login.c */
 
 /* Says it; returns NEXT_COMMAND. */
 enum next pop3_say(struct pop3_session *s, enum pop3_reply reply);

@@ -10,6 +10,7 @@
  *   events/DAY.jsonl   what happened, for trace
  *   quarantine         fingerprints of messages that felled the server (base/quarantine.h)
  *   quarantined/       their octets, one a file (smtp/content.h)
+ *   auth.key           the key of salts for names that do not exist (auth/auth.h)
  *   flight             who is being parsed just now (base/flight.h)
  */
 #ifndef STORE_STORE_H

@@ -4,6 +4,7 @@ The standard library's clients repair line ends and hide the reply; tests of a m
 """
 
 import socket
+import ssl
 
 
 class Closed(Exception):
@@ -44,6 +45,14 @@ class Lines:
 
     def send(self, octets):
         self.socket.sendall(octets)
+
+    def start_tls(self, context=None, server_name="mail.shop.example"):
+        """Without a context whatever certificate comes is taken."""
+        assert not self.pending, self.pending
+        if context is None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self.socket = context.wrap_socket(self.socket, server_hostname=server_name)
 
     def fill(self):
         got = self.socket.recv(262144)

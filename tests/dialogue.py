@@ -6,6 +6,7 @@
     R: DATA\\n                             raw octets of the client; nothing is added
     B: Subject: x\\r\\n                     a chunk: BDAT with the number of these octets, then they
     L: .\\r\\n                              the last one: BDAT with LAST
+    T: starts                             TLS begins here; not in one with the way at_once
     S: 250 2.0.0 *                        a line of the server; * stands for anything
     S: <closed>                           the server has closed the connection
     S: <extensions>                       all further lines after EHLO's first
@@ -69,6 +70,8 @@ class Dialogue:
                 self.steps.append(("C", octets(line[3:]) + b"\r\n", number))
             elif line.startswith("R: "):
                 self.steps.append(("C", octets(line[3:]), number))
+            elif line == "T: starts":
+                self.steps.append(("T", None, number))
             elif line.startswith(("B: ", "L: ")):
                 chunk = octets(line[3:])
                 self.steps.append(("C", b"BDAT %d%s\r\n" % (len(chunk), b" LAST" if line[0] == "L" else b"") + chunk, number))
@@ -77,6 +80,7 @@ class Dialogue:
             else:
                 assert not line or line.startswith("#"), f"{path}:{number}: what is {line!r}?"
         assert self.steps and set(self.ways) <= set(WAYS), path
+        assert "at_once" not in self.ways or all(kind != "T" for kind, _, _ in self.steps), path
         if not (self.steps[0][0] == "S" and self.steps[0][1].startswith(GREETING[self.protocol])):
             self.steps[:0] = [(kind, what, 0) for kind, what in PROLOGUE[self.protocol]]
         if self.steps[-1][1] != "<closed>":
@@ -90,6 +94,8 @@ class Dialogue:
                         pass
                 elif kind == "S":
                     self.expect(connection, what, number)
+                elif kind == "T":
+                    connection.start_tls()
                 elif way != "at_once":
                     self.send(connection, what, way)
                 if way == "at_once" and at == 0:

@@ -149,10 +149,12 @@ def test_swaks(instance):
 
 
 @pytest.mark.skipif(ROOM.returncode != 0, reason=f"peers need root and namespaces: {ROOM.stderr.strip()}")
-@pytest.mark.parametrize("protocol", ["smtp", "lmtp"])
-@pytest.mark.parametrize("name", ["postfix", "exim", "opensmtpd"])
-def test_peers_relay_to_us(instance, tmp_path, name, protocol):
-    """Real servers hand over what they took: by SMTP as to any other, by LMTP as to their mailboxes."""
+# OpenSMTPD speaks LMTP in the clear only.
+@pytest.mark.parametrize("name, protocol, tls", [
+    (name, protocol, tls) for name in ("postfix", "exim", "opensmtpd") for protocol in ("smtp", "lmtp") for tls in (False, True)
+    if (name, protocol, tls) != ("opensmtpd", "lmtp", True)])
+def test_peers_relay_to_us(instance, tmp_path, name, protocol, tls):
+    """Real servers hand over what they took: by SMTP as to any other, by LMTP as to their mailboxes; in the clear or not."""
     try:
         fetch.fetch(name)
     except (fetch.FetchError, FileNotFoundError) as e:
@@ -160,14 +162,16 @@ def test_peers_relay_to_us(instance, tmp_path, name, protocol):
     for user in ("ann", "bob"):
         instance.account_add(f"{user}@shop.example")
     host, port = instance.address(protocol)
-    arguments = ["--domain", "first.example", "--relay", f"{host}:{port}", "--relay-protocol", protocol]
+    arguments = ["--domain", "first.example", "--relay", f"{host}:{port}", "--relay-protocol", protocol,
+                 *(["--relay-tls"] if tls else [])]
     with Running(name, pathlib.Path(tmp_path) / "state", *arguments) as peer:
         with smtplib.SMTP("127.0.0.1", peer.port("smtp"), local_hostname="client.example", timeout=10) as s:
             s.sendmail("bob@sender.example", ["ann@shop.example", "bob@shop.example"], MESSAGE)
         for user in ("ann", "bob"):
             (got,) = wait_for("relayed message", lambda user=user: mailbox(instance, f"{user}@shop.example"))
             # Our field on top, the peer's below, the message as it was sent at the end.
-            assert re.search(rb"\n\tby mail\.shop\.example \(postrider\) with E?%s id " % protocol.upper().encode(), got)
+            assert re.search(rb"\n\tby mail\.shop\.example \(postrider\) with E?%s id " %
+                             (protocol.upper() + "S" * tls).encode(), got)
             assert got.count(b"\r\nReceived: ") >= 2
             assert got.endswith(MESSAGE.partition(b"\r\n\r\n")[2])
     assert not instance.events("recipient.rejected") and not instance.events("message.rejected")

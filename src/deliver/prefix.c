@@ -49,15 +49,30 @@ static void add_peer(struct buf *out, const struct trace *trace)
 	buf_add(out, STR("])"));
 }
 
-/* SMTP, ESMTP, LMTP */
+/* SMTP, ESMTP, LMTP; after the latter two S for TLS, A for AUTH */
 static void add_protocol(struct buf *out, const struct trace *trace)
 {
 	if (trace->esmtp && !trace->lmtp)
 		buf_add_char(out, 'E');
 	buf_add(out, trace->lmtp ? STR("LMTP") : STR("SMTP"));
+	if (!trace->esmtp)
+		return;
+	buf_add(out, trace->tls ? STR("S") : STR(""));
+	buf_add(out, trace->authenticated ? STR("A") : STR(""));
 }
 
-/* Received: from HELLO ([192.0.2.1]) by US (postrider) with ESMTP id ID for <PATH>; DATE */
+/* tls CIPHER group GROUP (RFC 8314 §4.3) */
+static void add_tls(struct buf *out, const struct trace *trace)
+{
+	buf_add(out, STR("\r\n\ttls "));
+	buf_add(out, trace->tls_cipher);
+	if (trace->tls_group.len > 0) {
+		buf_add(out, STR(" group "));
+		buf_add(out, trace->tls_group);
+	}
+}
+
+/* Received: from HELLO ([192.0.2.1]) by US (postrider) with ESMTP id ID for <PATH> tls CIPHER; DATE */
 void trace_add(struct buf *out, const struct trace *trace)
 {
 	buf_add(out, STR("Received: from "));
@@ -73,6 +88,8 @@ void trace_add(struct buf *out, const struct trace *trace)
 		buf_add(out, trace->for_path);
 		buf_add_char(out, '>');
 	}
+	if (trace->tls)
+		add_tls(out, trace);
 	buf_add(out, STR(";\r\n\t"));
 	clock_add_rfc5322(out, trace->time_ms);
 	buf_add(out, CRLF);

@@ -19,7 +19,8 @@ struct trace {
 	str hostname; /* ours */
 	/* for "with" (RFC 3848) */
 	bool esmtp; /* EHLO was said; LHLO with `lmtp` */
-	bool lmtp;
+	bool lmtp, tls, authenticated;
+	str tls_cipher, tls_group; /* IANA's names, of `tls` (RFC 8314 §4.3); the group may be empty */
 	str id;
 	str for_path; /* the forward-path where there is just one, else empty: Bcc stays blind */
 	int64_t time_ms;

@@ -98,6 +98,44 @@ static void test_trace(void **state)
 	}
 }
 
+static const struct {
+	bool esmtp, lmtp, tls, authenticated;
+	const char *group, *want;
+} protocols[] = {
+	{ false, false, false, false, "", " with SMTP id ID7;\r\n" },
+	{ true, false, false, false, "", " with ESMTP id ID7;\r\n" },
+	{ true, false, false, true, "", " with ESMTPA id ID7;\r\n" },
+	{ true, false, true, false, "x25519", " with ESMTPS id ID7\r\n\ttls TLS_X group x25519;\r\n" },
+	{ true, false, true, true, "", " with ESMTPSA id ID7\r\n\ttls TLS_X;\r\n" },
+	{ true, true, false, false, "", " with LMTP id ID7;\r\n" },
+	{ true, true, true, false, "", " with LMTPS id ID7\r\n\ttls TLS_X;\r\n" },
+	{ true, true, true, true, "", " with LMTPSA id ID7\r\n\ttls TLS_X;\r\n" },
+	{ false, false, true, false, "", " with SMTP id ID7\r\n\ttls TLS_X;\r\n" }, /* HELO: no word for it */
+};
+
+/* RFC 3848, RFC 8314 §4.3 */
+static void test_protocols(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++) {
+		struct trace trace = { .hostname = STR("mail.shop.example"),
+			               .esmtp = protocols[i].esmtp,
+			               .lmtp = protocols[i].lmtp,
+			               .tls = protocols[i].tls,
+			               .authenticated = protocols[i].authenticated,
+			               .tls_cipher = STR("TLS_X"),
+			               .tls_group = str_of(protocols[i].group),
+			               .id = STR("ID7") };
+		char room[1000];
+		struct buf out;
+
+		buf_init_fixed(&out, room, sizeof room);
+		trace_add(&out, &trace);
+		print_message("%.*s", (int)out.len, out.ptr);
+		assert_true(str_find(buf_str(&out), str_of(protocols[i].want)) < out.len);
+	}
+}
+
 static void test_id(void **state)
 {
 	char a[DELIVER_ID_LEN], b[DELIVER_ID_LEN];
@@ -114,6 +152,6 @@ static void test_id(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_prefix), cmocka_unit_test(test_trace),
-		                            cmocka_unit_test(test_id) };
+		                            cmocka_unit_test(test_protocols), cmocka_unit_test(test_id) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,8 +14,10 @@
 
 err smtp_message_begin(struct smtp_session *s, bool counted)
 {
+	struct conn_tls_description tls = { 0 };
 	struct smtp_tx *tx = s->tx;
 	char room[2 * LIMIT_KB];
+	bool secure = conn_tls_describe(s->session.conn, &tls);
 	struct buf trace;
 
 	tx->received_ms = clock_now();
@@ -25,6 +27,9 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	                                   .hostname = s->server->hostname,
 	                                   .lmtp = s->role->lmtp,
 	                                   .esmtp = s->esmtp,
+	                                   .tls = secure,
+	                                   .tls_cipher = tls.cipher,
+	                                   .tls_group = tls.group,
 	                                   .id = tx->id,
 	                                   .for_path = tx->path_count == 1 ? tx->first_path->text : STR(""),
 	                                   .time_ms = tx->received_ms });

@@ -26,7 +26,7 @@ static bool hello(struct smtp_session *s, str argument, bool esmtp)
 
 enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
 {
-	char room[LIMIT_SMTP_REPLY];
+	char room[2 * LIMIT_SMTP_REPLY];
 	struct buf out;
 
 	if (!hello(s, argument, true))
@@ -36,8 +36,10 @@ enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
 	buf_add(&out, s->server->hostname);
 	buf_add(&out, STR("\r\n250-PIPELINING\r\n250-SIZE "));
 	buf_add_u64(&out, atomic_load(&s->server->message_size_octets));
-	buf_add(&out,
-	        STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n250 LIMITS MAILMAX="));
+	buf_add(&out, STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n"));
+	if (conn_can_start_tls(s->session.conn))
+		buf_add(&out, STR("250-STARTTLS\r\n"));
+	buf_add(&out, STR("250 LIMITS MAILMAX="));
 	buf_add_u64(&out, atomic_load(&s->server->transactions));
 	buf_add(&out, STR(" RCPTMAX="));
 	buf_add_u64(&out, atomic_load(&s->server->recipients));

@@ -2,11 +2,11 @@
  *
  * A session greets, takes EHLO or HELO, MAIL, RCPT and DATA, and hands one commit to the store for each
  * message: 250 after DATA means that it is durable. Mail is taken for the domains of the store's directory
- * and for nobody else. In what the services differ stands in smtp/role.h. Neither TLS nor AUTH here.
+ * and for nobody else. In what the services differ stands in smtp/role.h.
  *
  * RFC 5321, RFC 2033; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING (RFC 3030),
- * ENHANCEDSTATUSCODES (RFC 2034), LIMITS (RFC 9422). Every reply stands in smtp/replies.def and in
- * doc/replies.md.
+ * ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), LIMITS (RFC 9422). Every reply stands in
+ * smtp/replies.def and in doc/replies.md.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H

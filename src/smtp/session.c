@@ -140,6 +140,7 @@ static const struct smtp_command {
 	{ STR_INIT("NOOP"),     true,  ALL,   ANY,                 OPTIONAL,  cmd_noop },
 	{ STR_INIT("VRFY"),     true,  ALL,   ANY,                 REQUIRED,  cmd_vrfy },
 	{ STR_INIT("HELP"),     true,  ALL,   ANY,                 OPTIONAL,  cmd_help },
+	{ STR_INIT("STARTTLS"), true,  ALL,   IN(NEW) | IN(READY), NONE,      smtp_cmd_starttls },
 	{ STR_INIT("QUIT"),     true,  ALL,   ALWAYS,              NONE,      cmd_quit },
 	{ STR_INIT("EHLO"),     false, LMTP,  ANY,                 OPTIONAL,  cmd_speaks_lmtp },
 	{ STR_INIT("HELO"),     false, LMTP,  ANY,                 OPTIONAL,  cmd_speaks_lmtp },
@@ -147,7 +148,6 @@ static const struct smtp_command {
 	{ STR_INIT("AUTH"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("ETRN"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("EXPN"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
-	{ STR_INIT("STARTTLS"), false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	/* clang-format on */
 };
 
@@ -194,7 +194,7 @@ static enum smtp_reply out_of_order(const struct smtp_session *s, const struct s
 		return SMTP_REPLY_REFUSED;
 	if (s->state == SMTP_STATE_NEW)
 		return smtp_hello_first(s);
-	if (command->run == smtp_cmd_mail)
+	if (command->run == smtp_cmd_mail || command->run == smtp_cmd_starttls)
 		return SMTP_REPLY_NESTED_MAIL;
 	if (s->state == SMTP_STATE_CHUNKS)
 		return SMTP_REPLY_CHUNKS_UNDER_WAY;
@@ -300,6 +300,7 @@ const struct session_protocol smtp_protocol = {
 	.line = smtp_line,
 	.line_too_long = smtp_line_too_long,
 	.octets = smtp_octets,
+	.secured = smtp_secured,
 	.timed_out = smtp_timed_out,
 	.shutdown = smtp_shutdown,
 	.closed = smtp_closed,

@@ -94,6 +94,8 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument);
 enum next smtp_cmd_rcpt(struct smtp_session *s, str argument);
 enum next smtp_cmd_data(struct smtp_session *s, str argument);
 enum next smtp_cmd_bdat(struct smtp_session *s, str argument);
+enum next smtp_cmd_starttls(struct smtp_session *s, str argument);
+enum next smtp_secured(struct session *session); /* after its handshake */
 
 /* --- a message, by DATA or BDAT (cmd_data.c) --- */
 

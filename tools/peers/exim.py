@@ -76,18 +76,22 @@ relay:
   port = {port}
   protocol = {protocol}
   allow_localhost
-  hosts_avoid_tls = *"""
+  {tls} = *"""
 
 
 def plan(options: Options) -> Plan:
     relay = dict(zip(("host", "port"), options.relay or ("", 0)))
+    how = {
+        "protocol": options.relay_protocol,
+        "tls": "tls_verify_hosts = !*\n  hosts_require_tls" if options.relay_tls else "hosts_avoid_tls",
+    }
     config = CONFIG.format(
         domain=options.domain,
         smtp=options.port("smtp"),
         transport="nowhere" if options.sink else "maildir",
         accept_relay="  accept hosts = 127.0.0.1" if options.relay else "",
         relay_router=RELAY_ROUTER.format(domain=options.domain, **relay) if options.relay else "",
-        relay_transport=RELAY_TRANSPORT.format(protocol=options.relay_protocol, **relay) if options.relay else "",
+        relay_transport=RELAY_TRANSPORT.format(**how, **relay) if options.relay else "",
     )
     return Plan(
         fetched=["exim"],

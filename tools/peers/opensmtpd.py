@@ -14,20 +14,28 @@ match from any for domain "{domain}" rcpt-to <mailboxes> action "deliver"
 """
 
 RELAY = """\
-action "relay" relay host "{protocol}://{host}:{port}"
+action "relay" relay host "{url}"{verify}
 match from any ! for domain "{domain}" action "relay"
 """
 
 
+def relay_rules(options: Options) -> str:
+    if not options.relay:
+        return ""
+    manner = "+tls" if options.relay_tls else "+notls" if options.relay_protocol == "smtp" else ""
+    return RELAY.format(
+        url="%s%s://%s:%d" % (options.relay_protocol, manner, *options.relay),
+        verify=" tls no-verify" if options.relay_tls else "",
+        domain=options.domain,
+    )
+
+
 def plan(options: Options) -> Plan:
-    host, port = options.relay or ("", 0)
     config = CONFIG.format(
         domain=options.domain,
         smtp=options.port("smtp"),
         deliver='mda "/bin/cat >/dev/null"' if options.sink else 'maildir "/var/mail/%{user.username}/Maildir"',
-        relay=RELAY.format(protocol=options.relay_protocol, host=host, port=port, domain=options.domain)
-        if options.relay
-        else "",
+        relay=relay_rules(options),
     )
     vmail = ACCOUNTS["vmail"]
     return Plan(

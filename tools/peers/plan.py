@@ -32,6 +32,7 @@ class Options:
     storage: str = "maildir"  # Dovecot's mail_location
     relay: tuple[str, int] | None = None  # where everything for other domains goes
     relay_protocol: str = "smtp"  # or "lmtp": how the relay is spoken to
+    relay_tls: bool = False  # STARTTLS or nothing; the certificate may be anybody's
     sink: bool = False  # accept, queue, throw away
 
     def port(self, service: str) -> int:

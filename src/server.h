@@ -7,8 +7,8 @@
 #ifndef SERVER_H
 #define SERVER_H
 
+#include "admin/certificates.h"
 #include "admin/config.h"
-#include "certificates.h"
 #include "listeners.h"
 
 /* What goes over the channel (SOCK_SEQPACKET), one octet each. */

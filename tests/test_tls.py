@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import stat
+import subprocess
 
 import pytest
 
@@ -58,6 +59,8 @@ def test_start_refuses(make_instance, how, words):
     code, what = refused(one)
     assert code == 78 and words in what and "tls.certificates" in what and str(one.dir) in what, what
     one.process = None
+    done = one.cli("config", "check", "--json", code=78)
+    assert words in done.stderr.decode()
 
 
 @pytest.mark.parametrize("how, words", WRONG)
@@ -125,3 +128,20 @@ def test_doctor(make_instance):
     assert state == "warning" and "there is none" in what
     one.start()  # in the clear
     one.smtp().quit()
+
+
+def test_config_check(make_instance):
+    one = make_instance()
+    assert one.json("config", "check")["certificates"] == 1
+    configure(one, Certificate("a.example").write(one.dir, "a") + Certificate("b.example").write(one.dir, "b"))
+    assert one.json("config", "check")["certificates"] == 2
+    if os.geteuid() == 0:  # somebody else may read the configuration, not the keys
+        (one.dir / "a.key").chmod(0o600)
+        one.dir.chmod(0o755)
+        top = one.dir.parent
+        while top.stat().st_uid == 0 and str(top) != "/tmp":
+            top.chmod(top.stat().st_mode | 0o055)
+            top = top.parent
+        done = subprocess.run([one.binary, "-c", one.config, "config", "check", "--json"], user="nobody",
+                              capture_output=True, check=False)
+        assert done.returncode == 0 and json.loads(done.stdout)["certificates"] is None, done.stderr

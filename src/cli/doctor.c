@@ -81,11 +81,12 @@ const struct command doctor_command = {
 	.summary = "is everything well, and what to do about what is not",
 	.help = "Usage: postrider doctor\n"
 		"\n"
-		"Looks at the server, its listeners, the store, the disk, domains and accounts, and says of "
-		"each\n"
-		"whether it is well, and otherwise what to do. Ends with 69 where something is an error, "
-		"with 0\n"
-		"where there are warnings at most. Changes nothing. Run it as root or as the server's "
-		"user.\n",
+		"Looks at the server, its listeners, certificates, the store, the disk, domains and "
+		"accounts,\n"
+		"and says of each whether it is well, and otherwise what to do. Ends with 69 where something "
+		"is\n"
+		"an error, with 0 where there are warnings at most. Changes nothing. Run it as root or as "
+		"the\n"
+		"server's user.\n",
 	.run = run,
 };

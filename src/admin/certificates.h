@@ -1,10 +1,10 @@
-/* certificates.h: the files of [[tls.certificates]], which the parent reads and the server uses.
+/* admin/certificates.h: the files of [[tls.certificates]], which the parent reads and the server uses.
  *
  * Keys are often root's, and the server is somebody else by the time it needs them: so the parent reads them
  * before its first fork and at SIGHUP, checks them (tls_check), and hands their octets on.
  */
-#ifndef CERTIFICATES_H
-#define CERTIFICATES_H
+#ifndef ADMIN_CERTIFICATES_H
+#define ADMIN_CERTIFICATES_H
 
 #include "admin/config.h"
 #include "net/tls.h"

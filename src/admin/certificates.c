@@ -1,4 +1,4 @@
-#include "certificates.h"
+#include "admin/certificates.h"
 
 #include "base/bytes.h"
 #include "base/file.h"

@@ -28,11 +28,14 @@
 /* message syntax: what goes past these is kept and shown as octets, never refused (they only describe) */
 #define LIMIT_HEADER_BLOCK (256u * LIMIT_KB) /* octets of one header block that are looked at */
 #define LIMIT_HEADER_FIELD (64u * LIMIT_KB)  /* octets of one unfolded field body that are looked at */
-#define LIMIT_DATE 256u                      /* octets of a date that are looked at */
-#define LIMIT_SUBJECT (4u * LIMIT_KB)        /* octets of a subject that its base subject is made of */
-#define LIMIT_REFERENCES 100u                /* message ids kept for threading: the oldest and the newest */
-#define LIMIT_MIME_PARAMETERS 64u            /* parameters of one field that are described */
-#define LIMIT_CHARSET_CONVERSIONS 8u /* iconv descriptors one message may cost: each may load a module */
+#define LIMIT_SURROGATE_FIELD \
+	(512u * LIMIT_KB) /* octets of a field that stands for one in UTF-8; over it the field is left out \
+	                   */
+#define LIMIT_DATE 256u   /* octets of a date that are looked at */
+#define LIMIT_SUBJECT (4u * LIMIT_KB) /* octets of a subject that its base subject is made of */
+#define LIMIT_REFERENCES 100u         /* message ids kept for threading: the oldest and the newest */
+#define LIMIT_MIME_PARAMETERS 64u     /* parameters of one field that are described */
+#define LIMIT_CHARSET_CONVERSIONS 8u  /* iconv descriptors one message may cost: each may load a module */
 #define LIMIT_SUMMARY_ENVELOPE (32u * LIMIT_KB) /* octets of a summary that one header's fields may take */
 #define LIMIT_SUMMARY_VALUE (4u * LIMIT_KB)     /* octets of one text in a summary, a subject for one */
 #define LIMIT_PREVIEW_SOURCE LIMIT_KB           /* octets of stripped text that a preview is made of */

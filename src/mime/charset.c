@@ -10,64 +10,83 @@ enum { REPLACEMENT = 0xfffd };
 /* What a name means: one of ours, or a name for iconv. */
 enum { KIND_ICONV, KIND_UTF8, KIND_ASCII, KIND_LATIN };
 
+enum { LABEL_MAX = 40 };
+
 struct charset {
-	str name;          /* as senders write it, lower case */
 	const char *iconv; /* NULL: done here */
 	int kind;
+	str labels; /* as senders write it: lower case, each between spaces */
 };
 
-/* Names as the registry of IANA and the WHATWG's Encoding have them; glibc lacks some that real mail uses. */
+/* The labels of the WHATWG's Encoding, each with the charset it means there, and what mail has besides; glibc
+ * lacks many of them. iso-2022-kr, -cn and utf-7 are dangerous to a browser and merely old in mail. */
 /* clang-format off */
 static const struct charset charsets[] = {
-	{ STR_INIT("utf-8"), NULL, KIND_UTF8 }, { STR_INIT("utf8"), NULL, KIND_UTF8 },
-	{ STR_INIT("us-ascii"), NULL, KIND_ASCII }, { STR_INIT("ascii"), NULL, KIND_ASCII },
-	{ STR_INIT("ansi_x3.4-1968"), NULL, KIND_ASCII }, { STR_INIT("iso-ir-6"), NULL, KIND_ASCII },
-	{ STR_INIT("unicode-1-1-utf-8"), NULL, KIND_UTF8 }, { STR_INIT("646"), NULL, KIND_ASCII },
-	{ STR_INIT("iso-8859-1"), NULL, KIND_LATIN }, { STR_INIT("iso8859-1"), NULL, KIND_LATIN },
-	{ STR_INIT("iso_8859-1"), NULL, KIND_LATIN }, { STR_INIT("latin1"), NULL, KIND_LATIN },
-	{ STR_INIT("latin-1"), NULL, KIND_LATIN }, { STR_INIT("windows-1252"), NULL, KIND_LATIN },
-	{ STR_INIT("cp1252"), NULL, KIND_LATIN }, { STR_INIT("x-ansi"), NULL, KIND_LATIN },
-	{ STR_INIT("iso-8859-2"), "ISO-8859-2", 0 }, { STR_INIT("iso8859-2"), "ISO-8859-2", 0 },
-	{ STR_INIT("latin2"), "ISO-8859-2", 0 }, { STR_INIT("iso-8859-3"), "ISO-8859-3", 0 },
-	{ STR_INIT("iso-8859-4"), "ISO-8859-4", 0 }, { STR_INIT("iso-8859-5"), "ISO-8859-5", 0 },
-	{ STR_INIT("iso-8859-6"), "ISO-8859-6", 0 }, { STR_INIT("iso-8859-7"), "ISO-8859-7", 0 },
-	{ STR_INIT("iso-8859-8"), "ISO-8859-8", 0 }, { STR_INIT("iso-8859-8-i"), "ISO-8859-8", 0 },
-	{ STR_INIT("iso-8859-8-e"), "ISO-8859-8", 0 }, { STR_INIT("iso-8859-9"), "ISO-8859-9", 0 },
-	{ STR_INIT("iso-8859-10"), "ISO-8859-10", 0 }, { STR_INIT("iso-8859-11"), "ISO-8859-11", 0 },
-	{ STR_INIT("iso-8859-13"), "ISO-8859-13", 0 }, { STR_INIT("iso-8859-14"), "ISO-8859-14", 0 },
-	{ STR_INIT("iso-8859-15"), "ISO-8859-15", 0 }, { STR_INIT("iso8859-15"), "ISO-8859-15", 0 },
-	{ STR_INIT("latin9"), "ISO-8859-15", 0 }, { STR_INIT("iso-8859-16"), "ISO-8859-16", 0 },
-	{ STR_INIT("windows-1250"), "CP1250", 0 }, { STR_INIT("cp1250"), "CP1250", 0 },
-	{ STR_INIT("windows-1251"), "CP1251", 0 }, { STR_INIT("cp1251"), "CP1251", 0 },
-	{ STR_INIT("windows-1253"), "CP1253", 0 }, { STR_INIT("windows-1254"), "CP1254", 0 },
-	{ STR_INIT("windows-1255"), "CP1255", 0 }, { STR_INIT("windows-1256"), "CP1256", 0 },
-	{ STR_INIT("windows-1257"), "CP1257", 0 }, { STR_INIT("windows-1258"), "CP1258", 0 },
-	{ STR_INIT("windows-874"), "CP874", 0 }, { STR_INIT("tis-620"), "TIS-620", 0 },
-	{ STR_INIT("koi8-r"), "KOI8-R", 0 }, { STR_INIT("koi8-u"), "KOI8-U", 0 },
-	{ STR_INIT("ibm437"), "CP437", 0 }, { STR_INIT("cp437"), "CP437", 0 },
-	{ STR_INIT("ibm850"), "CP850", 0 }, { STR_INIT("cp850"), "CP850", 0 },
-	{ STR_INIT("ibm852"), "CP852", 0 }, { STR_INIT("cp852"), "CP852", 0 },
-	{ STR_INIT("ibm866"), "CP866", 0 }, { STR_INIT("cp866"), "CP866", 0 },
-	{ STR_INIT("macintosh"), "MACINTOSH", 0 }, { STR_INIT("x-mac-roman"), "MACINTOSH", 0 },
-	{ STR_INIT("x-mac-cyrillic"), "MAC-CYRILLIC", 0 },
-	{ STR_INIT("gb2312"), "GB18030", 0 }, { STR_INIT("gbk"), "GB18030", 0 },
-	{ STR_INIT("x-gbk"), "GB18030", 0 }, { STR_INIT("gb18030"), "GB18030", 0 },
-	{ STR_INIT("cp936"), "GB18030", 0 },
-	{ STR_INIT("big5"), "BIG5-HKSCS", 0 }, { STR_INIT("big5-hkscs"), "BIG5-HKSCS", 0 },
-	{ STR_INIT("cp950"), "CP950", 0 }, { STR_INIT("euc-tw"), "EUC-TW", 0 },
-	{ STR_INIT("euc-kr"), "CP949", 0 }, { STR_INIT("ks_c_5601-1987"), "CP949", 0 },
-	{ STR_INIT("ksc5601"), "CP949", 0 }, { STR_INIT("cp949"), "CP949", 0 },
-	{ STR_INIT("iso-2022-kr"), "ISO-2022-KR", 0 },
-	{ STR_INIT("iso-2022-jp"), "ISO-2022-JP", 0 }, { STR_INIT("csiso2022jp"), "ISO-2022-JP", 0 },
-	{ STR_INIT("iso-2022-jp-2"), "ISO-2022-JP-2", 0 }, { STR_INIT("iso-2022-jp-3"), "ISO-2022-JP-3", 0 },
-	{ STR_INIT("shift_jis"), "CP932", 0 }, { STR_INIT("shift-jis"), "CP932", 0 },
-	{ STR_INIT("sjis"), "CP932", 0 }, { STR_INIT("x-sjis"), "CP932", 0 },
-	{ STR_INIT("windows-31j"), "CP932", 0 }, { STR_INIT("cp932"), "CP932", 0 },
-	{ STR_INIT("euc-jp"), "EUC-JP", 0 }, { STR_INIT("x-euc-jp"), "EUC-JP", 0 },
-	{ STR_INIT("utf-7"), "UTF-7", 0 }, { STR_INIT("unicode-1-1-utf-7"), "UTF-7", 0 },
-	{ STR_INIT("utf-16"), "UTF-16", 0 }, { STR_INIT("utf-16le"), "UTF-16LE", 0 },
-	{ STR_INIT("utf-16be"), "UTF-16BE", 0 }, { STR_INIT("utf-32"), "UTF-32", 0 },
-	{ STR_INIT("utf-32le"), "UTF-32LE", 0 }, { STR_INIT("utf-32be"), "UTF-32BE", 0 },
+	{ NULL, KIND_UTF8, STR_INIT(" utf-8 utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8 utf-8-mac "
+	                            "utf8mb4 ") },
+	{ NULL, KIND_ASCII, STR_INIT(" us-ascii ascii ansi_x3.4-1968 ansi_x3.4-1986 iso-ir-6 iso646-us csascii 646 cp367 "
+	                             "ibm367 ") },
+	{ NULL, KIND_LATIN, STR_INIT(" iso-8859-1 windows-1252 latin1 latin-1 cp1252 cp819 csisolatin1 ibm819 iso-ir-100 "
+	                             "iso8859-1 iso88591 iso_8859-1 iso_8859-1:1987 l1 x-cp1252 x-ansi win-1252 ") },
+	{ "ISO-8859-2", 0, STR_INIT(" iso-8859-2 csisolatin2 iso-ir-101 iso8859-2 iso88592 iso_8859-2 iso_8859-2:1987 l2 "
+	                            "latin2 latin-2 ") },
+	{ "ISO-8859-3", 0, STR_INIT(" iso-8859-3 csisolatin3 iso-ir-109 iso8859-3 iso88593 iso_8859-3 iso_8859-3:1988 l3 "
+	                            "latin3 ") },
+	{ "ISO-8859-4", 0, STR_INIT(" iso-8859-4 csisolatin4 iso-ir-110 iso8859-4 iso88594 iso_8859-4 iso_8859-4:1988 l4 "
+	                            "latin4 ") },
+	{ "ISO-8859-5", 0, STR_INIT(" iso-8859-5 csisolatincyrillic cyrillic iso-ir-144 iso8859-5 iso88595 iso_8859-5 "
+	                            "iso_8859-5:1988 ") },
+	{ "ISO-8859-6", 0, STR_INIT(" iso-8859-6 arabic asmo-708 csiso88596e csiso88596i csisolatinarabic ecma-114 "
+	                            "iso-8859-6-e iso-8859-6-i iso-ir-127 iso8859-6 iso88596 iso_8859-6 iso_8859-6:1987 ") },
+	{ "ISO-8859-7", 0, STR_INIT(" iso-8859-7 csisolatingreek ecma-118 elot_928 greek greek8 iso-ir-126 iso8859-7 "
+	                            "iso88597 iso_8859-7 iso_8859-7:1987 sun_eu_greek ") },
+	{ "ISO-8859-8", 0, STR_INIT(" iso-8859-8 iso-8859-8-i iso-8859-8-e csiso88598e csiso88598i csisolatinhebrew hebrew "
+	                            "iso-ir-138 iso8859-8 iso88598 iso_8859-8 iso_8859-8:1988 visual logical ") },
+	{ "ISO-8859-10", 0, STR_INIT(" iso-8859-10 csisolatin6 iso-ir-157 iso8859-10 iso885910 l6 latin6 ") },
+	{ "ISO-8859-13", 0, STR_INIT(" iso-8859-13 iso8859-13 iso885913 ") },
+	{ "ISO-8859-14", 0, STR_INIT(" iso-8859-14 iso8859-14 iso885914 ") },
+	{ "ISO-8859-15", 0, STR_INIT(" iso-8859-15 csisolatin9 iso8859-15 iso885915 iso_8859-15 l9 latin9 latin-9 ") },
+	{ "ISO-8859-16", 0, STR_INIT(" iso-8859-16 iso8859-16 iso885916 ") },
+	{ "CP1250", 0, STR_INIT(" windows-1250 cp1250 x-cp1250 win-1250 ") },
+	{ "CP1251", 0, STR_INIT(" windows-1251 cp1251 x-cp1251 win-1251 ") },
+	{ "CP1253", 0, STR_INIT(" windows-1253 cp1253 x-cp1253 ") },
+	{ "CP1254", 0, STR_INIT(" windows-1254 cp1254 csisolatin5 iso-8859-9 iso-ir-148 iso8859-9 iso88599 iso_8859-9 "
+	                        "iso_8859-9:1989 l5 latin5 x-cp1254 ") },
+	{ "CP1255", 0, STR_INIT(" windows-1255 cp1255 x-cp1255 ") },
+	{ "CP1256", 0, STR_INIT(" windows-1256 cp1256 x-cp1256 ") },
+	{ "CP1257", 0, STR_INIT(" windows-1257 cp1257 x-cp1257 ") },
+	{ "CP1258", 0, STR_INIT(" windows-1258 cp1258 x-cp1258 ") },
+	{ "CP874", 0, STR_INIT(" windows-874 tis-620 iso-8859-11 iso8859-11 iso885911 dos-874 cp874 ") },
+	{ "KOI8-R", 0, STR_INIT(" koi8-r cskoi8r koi koi8 koi8_r ") },
+	{ "KOI8-U", 0, STR_INIT(" koi8-u koi8-ru ") },
+	{ "CP437", 0, STR_INIT(" ibm437 cp437 437 ") },
+	{ "CP850", 0, STR_INIT(" ibm850 cp850 850 ") },
+	{ "CP852", 0, STR_INIT(" ibm852 cp852 852 ") },
+	{ "CP866", 0, STR_INIT(" ibm866 cp866 866 csibm866 ") },
+	{ "MACINTOSH", 0, STR_INIT(" macintosh csmacintosh mac x-mac-roman ") },
+	{ "MAC-CYRILLIC", 0, STR_INIT(" x-mac-cyrillic x-mac-ukrainian ") },
+	{ "VISCII", 0, STR_INIT(" viscii csviscii ") },
+	{ "GB18030", 0, STR_INIT(" gb2312 gbk gb18030 chinese csgb2312 csiso58gb231280 gb_2312 gb_2312-80 iso-ir-58 x-gbk "
+	                         "cp936 ms936 windows-936 cn-gb euc-cn ") },
+	{ "BIG5-HKSCS", 0, STR_INIT(" big5 big5-hkscs cn-big5 csbig5 x-x-big5 big-5 ") },
+	{ "CP950", 0, STR_INIT(" cp950 ms950 windows-950 ") },
+	{ "EUC-TW", 0, STR_INIT(" euc-tw x-euc-tw ") },
+	{ "CP949", 0, STR_INIT(" euc-kr ks_c_5601-1987 cseuckr csksc56011987 iso-ir-149 korean ks_c_5601-1989 ksc5601 "
+	                       "ksc_5601 windows-949 cp949 ms949 ks_c_5601 ") },
+	{ "ISO-2022-KR", 0, STR_INIT(" iso-2022-kr csiso2022kr ") },
+	{ "ISO-2022-CN", 0, STR_INIT(" iso-2022-cn ") },
+	{ "ISO-2022-JP", 0, STR_INIT(" iso-2022-jp csiso2022jp ") },
+	{ "ISO-2022-JP-2", 0, STR_INIT(" iso-2022-jp-1 iso-2022-jp-2 csiso2022jp2 ") },
+	{ "ISO-2022-JP-3", 0, STR_INIT(" iso-2022-jp-3 iso-2022-jp-2004 ") },
+	{ "CP932", 0, STR_INIT(" shift_jis csshiftjis ms932 ms_kanji shift-jis sjis windows-31j x-sjis cp932 "
+	                       "cswindows31j ") },
+	{ "EUC-JP", 0, STR_INIT(" euc-jp cseucpkdfmtjapanese x-euc-jp eucjp ") },
+	{ "UTF-7", 0, STR_INIT(" utf-7 unicode-1-1-utf-7 csunicode11utf7 ") },
+	{ "UTF-16", 0, STR_INIT(" utf-16 iso-10646-ucs-2 csunicode ucs-2 unicode unicodefeff ") },
+	{ "UTF-16LE", 0, STR_INIT(" utf-16le ") },
+	{ "UTF-16BE", 0, STR_INIT(" utf-16be unicodefffe ") },
+	{ "UTF-32", 0, STR_INIT(" utf-32 iso-10646-ucs-4 ") },
+	{ "UTF-32LE", 0, STR_INIT(" utf-32le ") }, { "UTF-32BE", 0, STR_INIT(" utf-32be ") },
 };
 /* clang-format on */
 
@@ -80,8 +99,15 @@ static const uint16_t c1_of_1252[32] = {
 
 static const struct charset *find(str name)
 {
+	char key[LABEL_MAX + 2];
+
+	if (name.len > LABEL_MAX || str_find_char(name, ' ') < name.len)
+		return NULL;
+	key[0] = key[name.len + 1] = ' ';
+	for (size_t i = 0; i < name.len; i++)
+		key[i + 1] = ascii_lower(name.ptr[i]);
 	for (size_t i = 0; i < sizeof charsets / sizeof charsets[0]; i++)
-		if (str_eq_nocase(charsets[i].name, name))
+		if (str_find(charsets[i].labels, (str){ key, name.len + 2 }) < charsets[i].labels.len)
 			return &charsets[i];
 	return NULL;
 }
@@ -90,7 +116,9 @@ bool mime_charset_known(str charset) { return find(charset) != NULL; }
 
 bool mime_charset_is_wide(str charset)
 {
-	return str_starts_nocase(charset, STR("utf-16")) || str_starts_nocase(charset, STR("utf-32"));
+	const struct charset *c = find(charset);
+
+	return c && c->iconv && (strncmp(c->iconv, "UTF-16", 6) == 0 || strncmp(c->iconv, "UTF-32", 6) == 0);
 }
 
 size_t mime_utf8_prefix(str s, size_t max)

@@ -25,6 +25,7 @@ err batch_begin_record(struct batch *b, struct record_head *h, str intent, str s
 {
 	struct buf front;
 
+	h->mark = b->store->record_mark;
 	buf_init(&front, &b->arena, RECORD_HEAD_SIZE + intent.len + summary.len);
 	if (!buf_extend(&front, RECORD_HEAD_SIZE + intent.len + summary.len))
 		return ERR_NO_MEMORY;

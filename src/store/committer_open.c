@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/random.h"
 #include "store/committer_internal.h"
 #include "store/directory_internal.h"
 #include "store/maintenance.h"
+#include "store/segment_walk.h"
 
 enum { FIRST_ID = 1 };
 
@@ -124,6 +126,25 @@ static err open_current_segment(struct committer *c)
 	return OK;
 }
 
+/* The mark that the records have already; a new store, or one without a readable record, gets one. */
+static err find_mark(struct committer *c)
+{
+	struct arena arena;
+	uint64_t *files = NULL;
+	size_t count = 0;
+
+	if (c->store->record_mark)
+		return OK;
+	arena_init(&arena, NULL, 64 * LIMIT_MB);
+	err e = segments_list(c->store->segments, &arena, &files, &count);
+	if (e.code == ERR_OK)
+		e = segments_find_mark(c->store->segments, files, count, &c->store->record_mark);
+	while (e.code == ERR_OK && c->store->record_mark == 0)
+		c->store->record_mark = random_u64() & RECORD_MARK_MAX;
+	arena_reset(&arena);
+	return e;
+}
+
 err committer_new_segment(struct committer *c)
 {
 	struct segment *fresh;
@@ -211,6 +232,7 @@ err committer_open(struct arena *arena, struct committer *c)
 		atomic_store(&c->next_segment, highest + 1);
 	atomic_store(&c->current_segment, c->tail.segment);
 	TRY(open_current_segment(c));
+	TRY(find_mark(c));
 	TRY(content_files_recover(c->store, c->tail.next_content_id));
 	pending_free(c->pending);
 	c->pending = NULL;

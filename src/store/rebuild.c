@@ -47,6 +47,7 @@ struct rebuild {
 	uint64_t *numbers; /* of segments, ascending */
 	int64_t *live;     /* their live octets */
 	size_t segment_count;
+	uint64_t mark;                /* of the store's records; 0: unknown */
 	struct places rows, messages; /* records of the directory; deliveries */
 	struct batch batch;           /* its database and arena */
 	struct database db;
@@ -102,7 +103,7 @@ static err walk(struct rebuild *r, size_t index, struct segment *segment)
 	bool found;
 	str front;
 
-	TRY(segment_walk_begin(&w, segment_fd(segment)));
+	TRY(segment_walk_begin(&w, segment_fd(segment), r->mark));
 	err e;
 	do {
 		gaps = w.gaps;
@@ -132,6 +133,7 @@ static err find_records(struct rebuild *r)
 	r->live = arena_new(r->arena, int64_t, r->segment_count + 1);
 	if (!r->live)
 		return ERR_NO_MEMORY;
+	TRY(segments_find_mark(r->segments, r->numbers, r->segment_count, &r->mark));
 	for (size_t i = 0; i < r->segment_count; i++) {
 		struct segment *segment;
 		TRY(segment_acquire(r->segments, r->numbers[i], &segment));

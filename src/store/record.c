@@ -19,8 +19,7 @@ static void head_format(struct buf *out, const struct record_head *h)
 	buf_add_le32(out, h->summary_size);
 	buf_add_le32(out, h->content_crc);
 	buf_add_le32(out, 0);
-	buf_add_le32(out, h->flags);
-	buf_add_le32(out, 0);
+	buf_add_le64(out, h->flags | h->mark << 16);
 }
 
 /* The checksum of a front whose own checksum field counts as zero. */
@@ -52,8 +51,8 @@ void record_front_format(struct buf *out, struct record_head *h, str intent, str
 err record_head_parse(str octets, struct record_head *out)
 {
 	static const err bad = { ERR_CORRUPT, 0, "not a record" };
-	uint32_t version_kind, flags, zero;
-	uint64_t size;
+	uint32_t version_kind;
+	uint64_t size, flags_mark;
 	struct record_head h;
 
 	if (octets.len < RECORD_HEAD_SIZE || memcmp(octets.ptr, magic, sizeof magic) != 0)
@@ -63,10 +62,11 @@ err record_head_parse(str octets, struct record_head *out)
 	    !bytes_le64(&in, &h.commit_number) || !bytes_le64(&in, &h.content_id) ||
 	    !bytes_le64(&in, &h.content_size) || !bytes_le32(&in, &h.intent_size) ||
 	    !bytes_le32(&in, &h.summary_size) || !bytes_le32(&in, &h.content_crc) ||
-	    !bytes_le32(&in, &h.front_crc) || !bytes_le32(&in, &flags) || !bytes_le32(&in, &zero))
+	    !bytes_le32(&in, &h.front_crc) || !bytes_le64(&in, &flags_mark))
 		return bad;
 	uint32_t kind = version_kind >> 16;
-	h.flags = flags;
+	h.flags = (uint16_t)flags_mark;
+	h.mark = flags_mark >> 16;
 	h.kind = (enum record_kind)kind;
 	if ((version_kind & 0xffff) != RECORD_VERSION || (kind != RECORD_MESSAGE && kind != RECORD_DIRECTORY))
 		return bad;

@@ -4,7 +4,7 @@
  *             0 magic "PRec"   4 version u16   6 kind u16   8 size of the whole record u64 (a multiple of 8)
  *            16 commit number u64   24 content id u64   32 content size u64
  *            40 intent size u32   44 summary size u32   48 CRC-32C of the content u32
- *            52 CRC-32C of head (this field 0), intent and summary u32   56 flags u32   60 zero u32
+ *            52 CRC-32C of head (this field 0), intent and summary u32   56 flags u16   58 mark, 48 bits
  *   intent    what the commit meant to do, enough to do it again (store/intent.h)
  *   summary   mime/summary.h, for messages
  *   content   the message below its prefix, octet for octet; not here with RECORD_IN_FILE
@@ -13,6 +13,10 @@
  * Records follow each other without gaps. The commit number never falls within a segment written by the
  * committer, so that the rows can be built anew from the segments alone. Two checksums, because the content's
  * is known long before the intent's: the session computes it while octets arrive.
+ *
+ * The mark is a random number of the store, the same in all its records and told to nobody. Where damage
+ * makes a reader look for the next record octet by octet, it tells ours from one that a sender put into a
+ * message.
  */
 #ifndef STORE_RECORD_H
 #define STORE_RECORD_H
@@ -21,6 +25,7 @@
 
 #define RECORD_HEAD_SIZE 64u
 #define RECORD_VERSION 1u
+#define RECORD_MARK_MAX ((1ull << 48) - 1)
 #define RECORD_IN_FILE 1u /* flag: the content is a file of its own, named by its id */
 
 enum record_kind {
@@ -30,7 +35,8 @@ enum record_kind {
 
 struct record_head {
 	enum record_kind kind;
-	uint32_t flags;
+	uint16_t flags;
+	uint64_t mark; /* 48 bits */
 	uint64_t commit_number;
 	uint64_t content_id;
 	uint64_t content_size;

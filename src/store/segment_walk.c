@@ -8,16 +8,6 @@
 
 enum { STEP = 8, LOOK = 64 * 1024 };
 
-err segment_walk_begin(struct segment_walk *w, file fd)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return err_errno(NULL, errno, "looking at a segment");
-	*w = (struct segment_walk){ .fd = fd, .size = (uint64_t)st.st_size };
-	return OK;
-}
-
 void segment_walk_end(struct segment_walk *w)
 {
 	free(w->octets);
@@ -63,6 +53,45 @@ static err record_at(struct segment_walk *w, uint64_t at, struct record_head *he
 	return OK;
 }
 
+err segment_walk_begin(struct segment_walk *w, file fd, uint64_t mark)
+{
+	struct record_head first;
+	struct stat st;
+	str front;
+
+	if (fstat(fd, &st) < 0)
+		return err_errno(NULL, errno, "looking at a segment");
+	*w = (struct segment_walk){ .fd = fd, .size = (uint64_t)st.st_size, .mark = mark };
+	err e = record_at(w, 0, &first, &front);
+	if (e.code == ERR_OK && first.mark)
+		w->mark = first.mark; /* nobody but us writes at the beginning */
+	return e.code == ERR_NOSPACE ? e : OK;
+}
+
+err segments_find_mark(struct segments *segments, const uint64_t *numbers, size_t count, uint64_t *mark)
+{
+	*mark = 0;
+	for (size_t i = 0; i < count && *mark == 0; i++) {
+		struct segment_walk w;
+		struct segment *segment;
+
+		if (segment_acquire(segments, numbers[i], &segment).code != ERR_OK)
+			continue;
+		err e = segment_walk_begin(&w, segment_fd(segment), 0);
+		*mark = e.code == ERR_OK ? w.mark : 0;
+		segment_walk_end(&w);
+		segment_release(segment);
+		if (e.code == ERR_NOSPACE)
+			return e;
+	}
+	return OK;
+}
+
+static bool is_ours(struct segment_walk *w, uint64_t at, struct record_head *head, str *front)
+{
+	return record_at(w, at, head, front).code == ERR_OK && (w->mark == 0 || head->mark == w->mark);
+}
+
 /* The first place from `from` on where the magic stands, or size; *zeros: nothing else stood before it. */
 static err find_magic(struct segment_walk *w, uint64_t from, uint64_t *at, bool *zeros)
 {
@@ -72,8 +101,8 @@ static err find_magic(struct segment_walk *w, uint64_t from, uint64_t *at, bool 
 		err e = file_read_at(w->fd, w->octets, n, block);
 		if (e.code != ERR_OK)
 			memset(w->octets, 1, n); /* not to be read: no record, no zeros */
-		for (size_t i = 0; i + 4 <= n; i += STEP) {
-			if (memcmp(w->octets + i, "PRec", 4) == 0) {
+		for (size_t i = 0; i < n; i += STEP) {
+			if (n - i >= 4 && memcmp(w->octets + i, "PRec", 4) == 0) {
 				*at = block + i;
 				return OK;
 			}
@@ -95,7 +124,7 @@ static err find_next(struct segment_walk *w, uint64_t *at, struct record_head *h
 
 	if (head_at(w, from, &h).code == ERR_OK) {
 		next = from + record_size(&h);
-		if (next == w->size || record_at(w, next, head, front).code == ERR_OK) {
+		if (next == w->size || is_ours(w, next, head, front)) {
 			w->gaps++;
 			*found = next != w->size;
 			*at = next;
@@ -104,7 +133,7 @@ static err find_next(struct segment_walk *w, uint64_t *at, struct record_head *h
 	}
 	for (next = from;; next += STEP) {
 		TRY(find_magic(w, next, &next, &zeros));
-		*found = next < w->size && record_at(w, next, head, front).code == ERR_OK;
+		*found = next < w->size && is_ours(w, next, head, front);
 		if (*found || next >= w->size)
 			break;
 		zeros = false;

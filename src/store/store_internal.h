@@ -32,6 +32,7 @@ struct store {
 
 	_Atomic bool app_uses_new; /* a login that stands in no row yet (store/app.h) */
 
+	uint64_t record_mark;           /* in all records (store/record.h); the committer's */
 	_Atomic uint64_t drafts_octets; /* of all drafts in memory */
 	_Atomic uint64_t draft_number;  /* names spool files */
 	_Atomic uint64_t wal_octets;

@@ -28,6 +28,7 @@ struct verify {
 	size_t bad_count;
 	char *octets; /* for reading records */
 	size_t octets_room;
+	uint64_t mark; /* of the store's records; 0: unknown */
 	uint64_t batch_number, current_segment, current_offset, next_content_id;
 };
 

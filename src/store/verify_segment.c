@@ -60,7 +60,7 @@ static err walk(struct verify *v, uint64_t number, const struct segment *segment
 	bool found = true;
 	str front;
 
-	TRY(segment_walk_begin(&w, segment_fd(segment)));
+	TRY(segment_walk_begin(&w, segment_fd(segment), v->mark));
 	if (number == v->current_segment && w.size > v->current_offset)
 		w.size = v->current_offset;
 	err e = OK;
@@ -112,6 +112,8 @@ err verify_segments(struct verify *v)
 	size_t count;
 
 	TRY(list_segments(v, &rows, &count));
+	for (size_t i = 0; i < count && v->mark == 0; i++)
+		TRY(segments_find_mark(v->segments, &rows[i].number, 1, &v->mark));
 	for (size_t i = 0; i < count; i++)
 		TRY(check_segment(v, rows[i].number));
 	return OK;

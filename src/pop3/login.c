@@ -27,8 +27,11 @@ enum next pop3_cmd_pass(struct pop3_session *s, const struct pop3_command *c)
 static enum next granted(struct pop3_session *s, struct identity *identity)
 {
 	uint64_t account_id = identity->account_id;
+	bool is_app = identity->app.len > 0;
 
 	identity_free(identity);
+	if (is_app) /* its password lies in a shop's database: whoever finds it there is to read no mail */
+		return pop3_say(s, POP3_REPLY_APP);
 	err e = maildrop_lock(s->server->locks, account_id);
 	if (e.code != ERR_OK)
 		return pop3_say(s, e.code == ERR_BUSY ? POP3_REPLY_IN_USE : POP3_REPLY_FAILED);

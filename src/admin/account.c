@@ -54,7 +54,20 @@ static err free_address(struct operation_call *call, const char *name, str *out)
 		               STR_FMT
 		               " is an alias already; remove it first: postrider alias remove " STR_FMT,
 		               STR_ARG(address), STR_ARG(address));
+	if (str_find_char(address, '+') < str_rfind_char(address, '@'))
+		return err_new(call->arena, ERR_SYNTAX,
+		               STR_FMT ": what follows a + is a detail of an account's address; "
+		                       "mail to it reaches the account without any further account",
+		               STR_ARG(address));
 	*out = address;
+	return OK;
+}
+
+static err name_argument(struct operation_call *call, str *out)
+{
+	TRY(argument_text(call, "name", out));
+	if (out->len > LIMIT_DISPLAY_NAME)
+		return (err){ ERR_LIMIT, LIMIT_DISPLAY_NAME, "the name is longer than 256 octets" };
 	return OK;
 }
 
@@ -65,15 +78,8 @@ err account_add_prepare(struct operation_call *call)
 	uint64_t quota_octets = 0;
 
 	TRY(free_address(call, "address", &address));
-	if (str_find_char(address, '+') < str_rfind_char(address, '@'))
-		return err_new(call->arena, ERR_SYNTAX,
-		               STR_FMT ": what follows a + is a detail of an account's address; "
-		                       "mail to it reaches the account without any further account",
-		               STR_ARG(address));
 	if (json_object_get(call->arguments, "name"))
-		TRY(argument_text(call, "name", &name));
-	if (name.len > LIMIT_DISPLAY_NAME)
-		return (err){ ERR_LIMIT, LIMIT_DISPLAY_NAME, "the name is longer than 256 octets" };
+		TRY(name_argument(call, &name));
 	TRY(quota_argument(call, &quota_octets));
 	TRY(password_argument(call, address, &phc));
 	TRY(change_new(call, DIRECTORY_ACCOUNT_ADD, address, &change));
@@ -188,6 +194,19 @@ err account_quota_prepare(struct operation_call *call)
 	TRY(quota_argument(call, &quota_octets));
 	TRY(change_new(call, DIRECTORY_ACCOUNT_QUOTA, account->address, &change));
 	change->quota_octets = quota_octets;
+	return OK;
+}
+
+err account_name_prepare(struct operation_call *call)
+{
+	struct directory_change *change;
+	const struct account *account;
+	str name = { 0 };
+
+	TRY(argument_account(call, "address", &account));
+	TRY(name_argument(call, &name));
+	TRY(change_new(call, DIRECTORY_ACCOUNT_NAME, account->address, &change));
+	change->display_name = name;
 	return OK;
 }
 

@@ -3,18 +3,16 @@
 #include "base/limits.h"
 #include "deliver/address.h"
 
-/* Does mail to `address` come back to `origin` by way of aliases? Bounded by the depth that delivery follows,
- * so a chain deeper than that is a loop by definition. */
-static bool comes_back(const struct operation_call *call, str origin, str address, unsigned depth)
+bool mail_reaches(const struct operation_call *call, str to, str address, unsigned depth)
 {
 	const struct alias *alias;
 
-	if (str_eq(address, origin) || depth >= LIMIT_ALIAS_DEPTH)
+	if (str_eq(address, to) || depth >= LIMIT_ALIAS_DEPTH)
 		return true;
 	if (directory_find_alias(call->directory, address, &alias) != DIRECTORY_FOUND)
 		return false;
 	for (size_t i = 0; i < alias->target_count; i++)
-		if (comes_back(call, origin, alias->targets[i], depth + 1))
+		if (mail_reaches(call, to, alias->targets[i], depth + 1))
 			return true;
 	return false;
 }
@@ -33,8 +31,9 @@ static err check_target(struct operation_call *call, str alias, str target)
 		               "accounts and aliases of its own domains; see postrider account list",
 		               STR_ARG(target));
 	}
-	/* Before the question whether it exists: an alias that is only about to be made may name itself. */
-	if (comes_back(call, alias, target, 1))
+	/* Before the question whether it exists: an alias that is only about to be made may name itself. A
+	 * chain deeper than delivery follows is a loop by definition. */
+	if (mail_reaches(call, alias, target, 1))
 		return err_new(call->arena, ERR_SYNTAX,
 		               STR_FMT " -> " STR_FMT
 		                       " would be a loop (or a chain of more than %u aliases); "

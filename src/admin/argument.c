@@ -78,6 +78,12 @@ err address_domain_is_ours(struct operation_call *call, str address)
 err change_new(struct operation_call *call, enum directory_change_kind kind, str name,
                struct directory_change **out)
 {
+	return change_new_about(call, kind, name, name, out);
+}
+
+err change_new_about(struct operation_call *call, enum directory_change_kind kind, str name, str about,
+                     struct directory_change **out)
+{
 	static const char *const words[] = {
 		[DIRECTORY_DOMAIN_ADD] = "domain added",
 		[DIRECTORY_DOMAIN_REMOVE] = "domain removed",
@@ -89,6 +95,10 @@ err change_new(struct operation_call *call, enum directory_change_kind kind, str
 		[DIRECTORY_ACCOUNT_QUOTA] = "quota set",
 		[DIRECTORY_ALIAS_PUT] = "alias set",
 		[DIRECTORY_ALIAS_REMOVE] = "alias removed",
+		[DIRECTORY_ACCOUNT_NAME] = "name set",
+		[DIRECTORY_APP_ADD] = "app added",
+		[DIRECTORY_APP_PASSWORD] = "app got a new password",
+		[DIRECTORY_APP_REMOVE] = "app revoked",
 	};
 	struct directory_change *change = arena_new(call->arena, struct directory_change, 1);
 	struct buf line;
@@ -97,7 +107,7 @@ err change_new(struct operation_call *call, enum directory_change_kind kind, str
 		return ERR_NO_MEMORY;
 	buf_init(&line, call->arena, LIMIT_LOG_LINE);
 	log_format(&line, clock_now(), EV_DIRECTORY_CHANGED,
-	           (const struct log_field[]){ LOG_Z("what", words[kind]), LOG_STR("name", name), { 0 } });
+	           (const struct log_field[]){ LOG_Z("what", words[kind]), LOG_STR("name", about), { 0 } });
 	TRY(buf_err(&line));
 	/* A copy: a name taken from the directory goes with that snapshot, and finish looks at a newer one.
 	 */

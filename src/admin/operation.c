@@ -17,9 +17,15 @@ static const struct operation operations[] = {
 	{ STR_INIT("account.resume"),   WORK_READ,     account_resume_prepare,   account_finish },
 	{ STR_INIT("account.rename"),   WORK_READ,     account_rename_prepare,   account_rename_finish },
 	{ STR_INIT("account.quota"),    WORK_READ,     account_quota_prepare,    account_finish },
+	{ STR_INIT("account.name"),     WORK_READ,     account_name_prepare,     account_finish },
 	{ STR_INIT("alias.add"),        WORK_READ,     alias_add_prepare,        alias_finish },
 	{ STR_INIT("alias.remove"),     WORK_READ,     alias_remove_prepare,     alias_remove_finish },
 	{ STR_INIT("alias.list"),       WORK_BULK,     alias_list_prepare,       NULL },
+	{ STR_INIT("app.add"),          WORK_PASSWORD, app_add_prepare,          app_secret_finish },
+	{ STR_INIT("app.list"),         WORK_BULK,     app_list_prepare,         NULL },
+	{ STR_INIT("app.password"),     WORK_PASSWORD, app_password_prepare,     app_secret_finish },
+	{ STR_INIT("app.revoke"),       WORK_READ,     app_revoke_prepare,       app_revoke_finish },
+	{ STR_INIT("app.settings"),     WORK_READ,     app_settings_prepare,     NULL },
 	{ STR_INIT("status"),           WORK_READ,     status_prepare,           NULL },
 	/* clang-format on */
 };

@@ -18,6 +18,7 @@
 #include "store/commit.h"
 #include "store/directory.h"
 
+struct config;
 struct flight;
 
 struct operation_call {
@@ -25,10 +26,12 @@ struct operation_call {
 	struct arena *arena;
 	struct store *store;
 	const json_t *arguments;     /* an object */
-	const struct flight *flight; /* NULL where no server runs; set after operation_call_init */
+	const struct config *config; /* set after operation_call_init, as what follows */
+	const struct flight *flight; /* NULL where no server runs */
 	/* kept by operation_prepare and operation_finish */
 	const struct directory *directory;
 	struct directory_change *change; /* what to commit, in `arena`; NULL: nothing */
+	str secret;                      /* a password that was made: finish shows it */
 	json_t *answer;                  /* NULL until there is one */
 	json_t *warnings;                /* array of sentences, or NULL */
 	bool usage; /* after a failure: it lies in how the operation was asked for, not in the data */

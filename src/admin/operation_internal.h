@@ -22,6 +22,10 @@ err argument_known_domain(struct operation_call *call, const char *name, const s
 /* The domain part of a normalised address, which must be one of ours. */
 err address_domain_is_ours(struct operation_call *call, str address) MUST_USE;
 
+/* Does mail to `address` come to `to` by way of aliases? Bounded by the depth that delivery follows: a chain
+ * that is deeper counts as one that does. `depth` is that of `address`, 0 where it stands in a command. */
+bool mail_reaches(const struct operation_call *call, str to, str address, unsigned depth);
+
 /* --- answers --- */
 
 /* Takes `answer` over; NULL is ERR_NOSPACE. */
@@ -43,6 +47,10 @@ void warning_add(struct operation_call *call, const char *format, ...) __attribu
 err change_new(struct operation_call *call, enum directory_change_kind kind, str name,
                struct directory_change **out) MUST_USE;
 
+/* The same with another name for the event line. */
+err change_new_about(struct operation_call *call, enum directory_change_kind kind, str name, str about,
+                     struct directory_change **out) MUST_USE;
+
 /* --- the steps in the table --- */
 err domain_add_prepare(struct operation_call *call);
 err domain_add_finish(struct operation_call *call);
@@ -59,12 +67,20 @@ err account_resume_prepare(struct operation_call *call);
 err account_rename_prepare(struct operation_call *call);
 err account_rename_finish(struct operation_call *call);
 err account_quota_prepare(struct operation_call *call);
+err account_name_prepare(struct operation_call *call);
 err account_finish(struct operation_call *call);
 err alias_add_prepare(struct operation_call *call);
 err alias_finish(struct operation_call *call);
 err alias_remove_prepare(struct operation_call *call);
 err alias_remove_finish(struct operation_call *call);
 err alias_list_prepare(struct operation_call *call);
+err app_add_prepare(struct operation_call *call);
+err app_password_prepare(struct operation_call *call);
+err app_secret_finish(struct operation_call *call);
+err app_revoke_prepare(struct operation_call *call);
+err app_revoke_finish(struct operation_call *call);
+err app_settings_prepare(struct operation_call *call);
+err app_list_prepare(struct operation_call *call);
 err removed_finish(struct operation_call *call);
 err status_prepare(struct operation_call *call);
 

@@ -185,6 +185,17 @@ static int quota(struct command_line *line)
 	return change(line, "account.quota", arguments, "has a new quota.");
 }
 
+static int name(struct command_line *line)
+{
+	err e = options_read(line, NULL, 0, 2, 2, "ADDRESS NAME");
+
+	if (e.code != ERR_OK)
+		return command_fail(line, e);
+	return change(line, "account.name",
+	              json_pack("{s:s, s:s}", "address", line->words[0], "name", line->words[1]),
+	              "has a new name.");
+}
+
 static int show(struct command_line *line)
 {
 	json_t *a = NULL;
@@ -214,6 +225,7 @@ static int run(struct command_line *line)
 		{ "add", add },       { "remove", remove_account },    { "list", list },
 		{ "show", show },     { "password", change_password }, { "suspend", suspend },
 		{ "resume", resume }, { "rename", rename_account },    { "quota", quota },
+		{ "name", name },
 	};
 	return run_action(line, actions, sizeof actions / sizeof actions[0]);
 }
@@ -229,6 +241,7 @@ const struct command account_command = {
 		"       postrider account suspend ADDRESS | resume ADDRESS\n"
 		"       postrider account rename ADDRESS NEW-ADDRESS\n"
 		"       postrider account quota ADDRESS SIZE|none\n"
+		"       postrider account name ADDRESS NAME\n"
 		"\n"
 		"An account is a mailbox with a password. The password is asked for twice, or read from the\n"
 		"first line of standard input with --password-stdin; it never stands on a command line.\n"
@@ -236,7 +249,7 @@ const struct command account_command = {
 		"  --name NAME   the person's name\n"
 		"  --quota SIZE  the most that the mailbox may hold, like 500M or 5G; without it, no limit\n"
 		"\n"
-		"remove deletes the account with all its mail. suspend keeps the mail and refuses the "
-		"login.\n",
+		"remove deletes the account with all its mail and apps. suspend keeps the mail and refuses\n"
+		"the login.\n",
 	.run = run,
 };

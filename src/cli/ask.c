@@ -99,6 +99,7 @@ static int run_here(struct command_line *line, const struct config *config, cons
 	if (e.code != ERR_OK)
 		return command_fail(line, e);
 	operation_call_init(&call, line->arena, store, arguments);
+	call.config = config;
 	e = operation_run(operation, &call);
 	if (e.code == ERR_OK) {
 		*answer = call.answer;

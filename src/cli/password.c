@@ -53,6 +53,15 @@ static err ask_once(struct command_line *line, int tty, const char *prompt, cons
 	return e;
 }
 
+static err open_terminal(struct command_line *line, int *out)
+{
+	*out = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
+	return *out >= 0 ? OK
+	                 : command_usage(line,
+	                                 "there is no terminal to ask for the password at; pipe it in and "
+	                                 "add --password-stdin");
+}
+
 err password_read(struct command_line *line, bool from_stdin, const char *whose, str *out)
 {
 	str first = { 0 }, again = { 0 };
@@ -60,11 +69,8 @@ err password_read(struct command_line *line, bool from_stdin, const char *whose,
 	if (from_stdin) {
 		TRY(read_line(line, STDIN_FILENO, &first));
 	} else {
-		AUTO(file) tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-		if (tty < 0)
-			return command_usage(
-				line, "there is no terminal to ask for the password at; pipe it in and "
-				      "add --password-stdin");
+		AUTO(file) tty = FILE_NONE;
+		TRY(open_terminal(line, &tty));
 		TRY(ask_once(line, tty, "New password for", whose, &first));
 		if (first.len)
 			TRY(ask_once(line, tty, "Once more for", whose, &again));
@@ -74,5 +80,22 @@ err password_read(struct command_line *line, bool from_stdin, const char *whose,
 	if (first.len == 0)
 		return (err){ ERR_SYNTAX, 0, "the password is empty; nothing was changed" };
 	*out = first;
+	return OK;
+}
+
+err password_read_once(struct command_line *line, bool from_stdin, const char *whose, str *out)
+{
+	str password = { 0 };
+
+	if (from_stdin) {
+		TRY(read_line(line, STDIN_FILENO, &password));
+	} else {
+		AUTO(file) tty = FILE_NONE;
+		TRY(open_terminal(line, &tty));
+		TRY(ask_once(line, tty, "Password of", whose, &password));
+	}
+	if (password.len == 0)
+		return (err){ ERR_SYNTAX, 0, "the password is empty" };
+	*out = password;
 	return OK;
 }

@@ -8,4 +8,7 @@
  * it. In the line's arena. ERR_SYNTAX empty, the two differ, or there is no terminal   ERR_LIMIT, ERR_IO */
 err password_read(struct command_line *line, bool from_stdin, const char *whose, str *out) MUST_USE;
 
+/* The same for a password that exists: asked for once. */
+err password_read_once(struct command_line *line, bool from_stdin, const char *whose, str *out) MUST_USE;
+
 #endif

@@ -125,6 +125,7 @@ static void run(struct job *job)
 	if (c->failed.code != ERR_OK)
 		return;
 	operation_call_init(&c->call, http_arena(c->exchange), c->control->store, c->arguments);
+	c->call.config = c->control->config;
 	c->call.flight = c->control->flight;
 	c->failed = operation_prepare(c->operation, &c->call);
 	/* A long list is written out here, not on the loop. */
@@ -195,10 +196,11 @@ static bool admit(const struct conn *conn, void *user)
 }
 
 struct conn_service control_service(struct control *control, struct store *store, struct work *work,
-                                    const struct flight *flight)
+                                    const struct config *config, const struct flight *flight)
 {
 	control->store = store;
 	control->work = work;
+	control->config = config;
 	control->flight = flight;
 	control->http =
 		(struct http_service){ .name = "control", .admit = admit, .handle = handle, .user = control };

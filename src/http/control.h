@@ -10,6 +10,7 @@
 #include "http/server.h"
 #include "net/work.h"
 
+struct config;
 struct flight;
 struct store;
 
@@ -17,11 +18,12 @@ struct control {
 	struct http_service http; /* private */
 	struct store *store;
 	struct work *work;
+	const struct config *config;
 	const struct flight *flight;
 };
 
 /* Fills *control, which is borrowed for the life of the listener, and returns the service for it. */
 struct conn_service control_service(struct control *control, struct store *store, struct work *work,
-                                    const struct flight *flight);
+                                    const struct config *config, const struct flight *flight);
 
 #endif

@@ -41,4 +41,7 @@ void check_quarantine(struct doctor *d);
 /* Is there somebody for every domain, and does postmaster reach a person (RFC 5321 §4.5.1)? */
 void check_domains(struct doctor *d);
 
+/* Are there apps that never came, or that are refused? */
+void check_apps(struct doctor *d);
+
 #endif

@@ -73,3 +73,28 @@ err options_read(struct command_line *line, const struct option *options, size_t
 		return command_usage(line, "unexpected argument \"%s\"", line->words[most]);
 	return OK;
 }
+
+err options_take_list(struct command_line *line, const char *name, const char **values, size_t room,
+                      size_t *count)
+{
+	bool all_words = false;
+	size_t kept = 0, n = 0;
+
+	for (size_t at = 0; at < line->count; at++) {
+		const char *attached = NULL;
+
+		all_words = all_words || strcmp(line->words[at], "--") == 0;
+		if (all_words || !is_option(line->words[at], name, &attached)) {
+			line->words[kept++] = line->words[at];
+			continue;
+		}
+		if (!attached && at + 1 == line->count)
+			return command_usage(line, "%s needs a value", name);
+		if (n == room)
+			return command_usage(line, "%s stands there more than %zu times", name, room);
+		values[n++] = attached ? attached : line->words[++at];
+	}
+	line->count = kept;
+	*count = n;
+	return OK;
+}

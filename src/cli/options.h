@@ -20,4 +20,9 @@ struct option {
 err options_read(struct command_line *line, const struct option *options, size_t count, size_t least,
                  size_t most, const char *what) MUST_USE;
 
+/* Takes an option that may stand there several times out of the line, before options_read: *count values, at
+ * most `room`. ERR_SYNTAX (and line->usage): more, or one without its value. */
+err options_take_list(struct command_line *line, const char *name, const char **values, size_t room,
+                      size_t *count) MUST_USE;
+
 #endif

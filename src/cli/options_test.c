@@ -77,8 +77,51 @@ static void test_options(void **state)
 	}
 }
 
+static const struct {
+	const char *words[6];
+	bool usage;
+	const char *values, *left; /* joined by "|" */
+} lists[] = {
+	{ { "a" }, false, "", "a" },
+	{ { "--from", "x", "a", "--from", "y" }, false, "x|y", "a" },
+	{ { "a", "--from=x", "--from=" }, false, "x|", "a" },
+	{ { "--from", "--from", "a" }, false, "--from", "a" },
+	{ { "--fro", "x", "--fromm" }, false, "", "--fro|x|--fromm" },
+	{ { "--from", "x", "--", "--from", "y" }, false, "x", "--|--from|y" },
+	{ { "a", "--from" }, true, NULL, NULL },
+	{ { "--from", "x", "--from", "y", "--from=z" }, true, NULL, NULL },
+};
+
+static void test_lists(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+		struct arena arena;
+		char *words[6], octets[64];
+		const char *values[2];
+		struct command_line line = { .arena = &arena, .words = words };
+		size_t count = 77;
+
+		arena_init(&arena, NULL, LIMIT_MB);
+		for (; line.count < 6 && lists[i].words[line.count]; line.count++)
+			words[line.count] = arena_z(&arena, str_of(lists[i].words[line.count]));
+		print_message("%s\n", joined(&line, octets, sizeof octets));
+		err e = options_take_list(&line, "--from", values, 2, &count);
+		assert_int_equal(e.code, lists[i].usage ? ERR_SYNTAX : ERR_OK);
+		assert_int_equal(line.usage, lists[i].usage);
+		if (lists[i].usage) {
+			assert_int_equal(count, 77);
+		} else {
+			struct command_line taken = { .words = (char **)values, .count = count };
+			assert_string_equal(joined(&line, octets, sizeof octets), lists[i].left);
+			assert_string_equal(joined(&taken, octets, sizeof octets), lists[i].values);
+		}
+		arena_reset(&arena);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_options), cmocka_unit_test(test_lists) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,7 +79,9 @@ const struct config_key config_keys[] = {
 	{ "auth.plaintext", &config_choice, AT(auth.plaintext), RELOADED, .choices = { "never", "loopback" },
 	  .says = "Whether passwords are taken without TLS: never, or from loopback addresses only." },
 	{ "auth.scram", &config_boolean, AT(auth.scram), RELOADED,
-	  .says = "Keep SCRAM verifiers for passwords that people chose too; generated ones always have them." },
+	  .says = "Offer SCRAM, and keep its verifiers for passwords that people choose, too; generated ones always have "
+	          "them. Passwords set before have none: set them again, since clients that find SCRAM offered try "
+	          "nothing else." },
 
 	{ "store.engine", &config_choice, AT(store.engine), RESTARTED, .choices = { "sqlite", "postgres" },
 	  .says = "What keeps the rows." },

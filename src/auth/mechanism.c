@@ -66,7 +66,7 @@ static err first(struct mechanism *m, str response, enum mechanism_wants *wants)
 
 static err ask(struct mechanism *m, enum state state, str challenge, enum mechanism_wants *wants)
 {
-	m->state = state;
+	m->state = (int)state;
 	m->challenge = challenge;
 	*wants = MECHANISM_WANTS_RESPONSE;
 	return OK;

@@ -106,7 +106,8 @@ static void *worker_main(void *argument)
 	is_worker = true;
 	thread_number = worker.number;
 	if (worker.class == WORK_PASSWORD)
-		(void)setpriority(PRIO_PROCESS, (id_t)gettid(), PASSWORD_NICE); /* of this thread alone */
+		(void)setpriority(PRIO_PROCESS, 0,
+		                  getpriority(PRIO_PROCESS, 0) + PASSWORD_NICE); /* this thread */
 	while ((job = job_take(worker.queue))) {
 		job->run(job);
 		loop_post(job->loop, &job->done_post); /* from here on the job is the loop's */

@@ -8,6 +8,7 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/limits.h"
@@ -30,6 +31,7 @@ struct item {
 };
 
 static _Atomic unsigned ran, finished, submitted;
+static _Atomic int nice_seen;
 static unsigned order_seen[2000];
 
 static void step_run(struct post *post)
@@ -69,6 +71,7 @@ static void run_item(struct job *job)
 	struct item *item = CONTAINER(job, struct item, job);
 
 	assert(work_on_worker() && !loop_current());
+	nice_seen = getpriority(PRIO_PROCESS, 0);
 	if (item->gate)
 		sem_wait(item->gate);
 	assert(work_thread_number() < work_thread_count(item->script->work, WORK_READ));
@@ -128,6 +131,7 @@ static void test_order(void **state)
 	(void)state;
 	with_loop(thousand);
 	assert_int_equal(ran, 1000);
+	assert_int_equal(nice_seen, getpriority(PRIO_PROCESS, 0));
 	for (unsigned i = 0; i < 1000; i++)
 		assert_int_equal(order_seen[i], i);
 }
@@ -196,6 +200,7 @@ static void test_urgent(void **state)
 	assert_int_equal(finished, 5);
 	assert_true(place_of(3) < place_of(4) && place_of(4) < place_of(1));
 	assert_true(place_of(0) < place_of(1) && place_of(1) < place_of(2));
+	assert_int_equal(nice_seen, getpriority(PRIO_PROCESS, 0) + 10); /* passwords give way to mail */
 	sem_destroy(&gate);
 }
 

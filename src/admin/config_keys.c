@@ -4,17 +4,17 @@
 #include <sys/un.h>
 
 const struct config_protocol_row config_protocols[CONFIG_PROTOCOLS] = {
-	[CONFIG_SMTP] = { "smtp", 25, true },
-	[CONFIG_SUBMISSION] = { "submission", 587, false },
-	[CONFIG_SUBMISSIONS] = { "submissions", 465, false },
-	[CONFIG_LMTP] = { "lmtp", 24, true, .local = true },
-	[CONFIG_IMAP] = { "imap", 143, false },
-	[CONFIG_IMAPS] = { "imaps", 993, false },
-	[CONFIG_POP3] = { "pop3", 110, true },
-	[CONFIG_POP3S] = { "pop3s", 995, false },
-	[CONFIG_MANAGESIEVE] = { "managesieve", 190, false },
-	[CONFIG_HTTP] = { "http", 80, false },
-	[CONFIG_HTTPS] = { "https", 443, false },
+	[CONFIG_SMTP] = { "smtp", 25, true, false },
+	[CONFIG_SUBMISSION] = { "submission", 587, false, false },
+	[CONFIG_SUBMISSIONS] = { "submissions", 465, false, false },
+	[CONFIG_LMTP] = { "lmtp", 24, true, true },
+	[CONFIG_IMAP] = { "imap", 143, false, false },
+	[CONFIG_IMAPS] = { "imaps", 993, false, false },
+	[CONFIG_POP3] = { "pop3", 110, true, false },
+	[CONFIG_POP3S] = { "pop3s", 995, false, false },
+	[CONFIG_MANAGESIEVE] = { "managesieve", 190, false, false },
+	[CONFIG_HTTP] = { "http", 80, false, false },
+	[CONFIG_HTTPS] = { "https", 443, false, false },
 };
 
 static const char *wrong_data_dir(str path)

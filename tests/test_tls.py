@@ -1,17 +1,23 @@
-"""Certificates as the owner meets them: files that are wrong, reloads, tickets over restarts, what doctor says."""
+"""Certificates as the owner meets them: files that are wrong, reloads, names, tickets over restarts, what doctor says;
+and STARTTLS as openssl and Python's ssl speak it."""
 
 import json
 import os
 import re
+import pathlib
+import pwd
+import shutil
 import signal
+import ssl
 import stat
 import subprocess
+import tempfile
 
 import pytest
 
 from certificates import Certificate
-from instance import HOSTNAME
-from test_supervisor import refused, reload
+from instance import HOSTNAME, Instance
+from test_supervisor import refused, reload, wait_for
 
 CERTIFICATE = re.compile(r"\n\[\[tls\.certificates\]\]\ncertificate = .*\nkey = .*\n")
 
@@ -22,6 +28,28 @@ def configure(one, lines):
     first = CERTIFICATE.search(text)
     text = CERTIFICATE.sub("", text)
     one.config.write_text(text[:first.start()] + lines + text[first.start():] if first else text + lines)
+
+
+def believes_all(version=None):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    if version:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+def secured(one, name=HOSTNAME, context=None, session=None):
+    """An SMTP session after STARTTLS and another EHLO."""
+    c = one.smtp()
+    c.command(b"STARTTLS", 220)
+    c.socket = (context or believes_all()).wrap_socket(c.socket, server_hostname=name, session=session)
+    c.extensions = c.command(b"EHLO client.example", 250)
+    return c
+
+
+def shown(c):
+    return c.socket.getpeercert(binary_form=True)
 
 
 # -- files -----------------------------------------------------------------------------------------------------
@@ -145,3 +173,135 @@ def test_config_check(make_instance):
         done = subprocess.run([one.binary, "-c", one.config, "config", "check", "--json"], user="nobody",
                               capture_output=True, check=False)
         assert done.returncode == 0 and json.loads(done.stdout)["certificates"] is None, done.stderr
+
+
+# -- STARTTLS --------------------------------------------------------------------------------------------------
+
+def test_names(make_instance):
+    one = make_instance()
+    first, wild, two = Certificate(HOSTNAME), Certificate("*.shop.example"), Certificate("a.example", "b.example")
+    configure(one, first.write(one.dir, "1") + wild.write(one.dir, "2") + two.write(one.dir, "3"))
+    one.start()
+    for name, certificate in ((HOSTNAME, first), ("smtp.shop.example", wild), ("SMTP.Shop.Example", wild),
+                              ("a.example", two), ("b.example", two), ("a.b.example", first), (None, first),
+                              ("far.example", first)):
+        with secured(one, name) as c:
+            assert shown(c) == certificate.der, name
+            c.quit()
+    wait_for(lambda: len(one.events("session.secured")) == 8)
+    names = [e["server_name"] for e in one.events("session.secured")]
+    assert names[:2] == [HOSTNAME, "smtp.shop.example"] and "" in names
+
+
+def test_an_authority_is_enough(make_instance):
+    """A chain as certbot writes it is believed by a client that knows the top alone."""
+    one = make_instance()
+    top = Certificate("top.example", authority=True)
+    middle = Certificate("middle.example", authority=True, issuer=top)
+    configure(one, Certificate(HOSTNAME, issuer=middle).write(one.dir, "one"))
+    one.start()
+    context = ssl.create_default_context(cadata=top.pem.decode())
+    with secured(one, context=context) as c:
+        c.quit()
+
+
+def test_reload_drops_nobody(make_instance):
+    one = make_instance().start()
+    old, new = Certificate(HOSTNAME), Certificate(HOSTNAME)
+    configure(one, old.write(one.dir, "one"))
+    reload(one, "config.loaded")
+    wait_for(lambda: shown(secured(one)) == old.der)
+    with secured(one) as before:
+        before.command(b"MAIL FROM:<bob@far.example>", 250)
+        new.write(one.dir, "one")  # as certbot does: the same names of files
+        reload(one, "config.loaded")
+        wait_for(lambda: shown(secured(one)) == new.der)
+        assert before.command(b"NOOP", 250)
+        before.command(b"RSET", 250)
+        before.quit()
+    (one.dir / "one.pem").write_bytes(b"half a certif")
+    reload(one, "config.refused")
+    with secured(one) as c:
+        assert shown(c) == new.der
+    after = one.log_path.stat().st_size
+    os.kill(one.server_pid(), signal.SIGKILL)  # the next server is given what the parent took last
+    one.wait_ready(after=after)
+    with secured(one) as c:
+        assert shown(c) == new.der
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_resumed_over_restarts(make_instance, version):
+    one = make_instance().start()
+    context, session, reused = believes_all(version), None, []
+    for restart in ("none", "kill", "stop", "other keys"):
+        after = one.log_path.stat().st_size
+        if restart == "kill":
+            os.kill(one.server_pid(), signal.SIGKILL)
+            one.wait_ready(after=after)
+        elif restart != "none":
+            one.stop()
+            if restart == "other keys":
+                (one.dir / "data" / "ticket.keys").unlink()
+            one.start()
+        with secured(one, context=context, session=session) as c:
+            reused.append(c.socket.session_reused)
+            session = c.socket.session
+            c.quit()
+    assert reused == [False, True, True, False]
+
+
+def s_client(one, *options, said=b"QUIT\r\n"):
+    host, port = one.address("smtp")
+    done = subprocess.run(["openssl", "s_client", "-starttls", "smtp", "-connect", f"{host}:{port}", *options],
+                          input=said, capture_output=True, timeout=30, check=False)
+    return done.returncode, (done.stdout + done.stderr).decode("utf-8", "replace")
+
+
+def test_openssl(make_instance):
+    one = make_instance().start()
+    code, said = s_client(one, "-crlf", "-brief", "-servername", HOSTNAME, said=b"EHLO x\nQUIT\n")
+    assert "Protocol version: TLSv1.3" in said and "X25519" in said, said
+    assert code == 0
+    _, said = s_client(one, "-crlf", "-brief", "-tls1_2", said=b"QUIT\n")
+    assert "Protocol version: TLSv1.2" in said and "ECDHE-ECDSA-AES" in said and "GCM" in said, said
+    for old in ("-tls1", "-tls1_1"):
+        code, said = s_client(one, old, "-cipher", "ALL@SECLEVEL=0")
+        assert code != 0 and "protocol version" in said, said
+    code, said = s_client(one, "-tls1_2", "-cipher", "kRSA:@SECLEVEL=0")
+    assert code != 0 and "handshake failure" in said, said
+    _, said = s_client(one, "-tls1_2", said=b"R\n")
+    assert "Secure Renegotiation IS supported" in said and "no renegotiation" in said.lower(), said
+    reasons = [e["why"] for e in one.events("session.closed") if "TLS" in e["why"]]
+    assert "TLS handshake: unsupported protocol" in reasons and "TLS handshake: no shared cipher" in reasons
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to become somebody else")
+def test_keys_are_roots_alone(postrider_bin):
+    """The server is nobody; certificate and key are in a directory that only root may enter, as certbot's are."""
+    nobody = pwd.getpwnam("nobody")
+    top = pathlib.Path(tempfile.mkdtemp(dir="/tmp"))
+    top.chmod(0o711)
+    secret = top / "live"
+    secret.mkdir(mode=0o700)
+    one = Instance(top / "server", postrider_bin)
+    try:
+        one.init()
+        first, second = Certificate(HOSTNAME), Certificate(HOSTNAME)
+        configure(one, first.write(secret, "one"))
+        one.config.write_text(one.config.read_text().replace("hostname =", 'user = "nobody"\nhostname =', 1))
+        subprocess.run(["chown", "-R", "nobody", one.dir / "data"], check=True)
+        one.start()
+        status = pathlib.Path("/proc", str(one.server_pid()), "status").read_text()
+        assert f"Uid:\t{nobody.pw_uid}\t{nobody.pw_uid}\t{nobody.pw_uid}" in status
+        with secured(one) as c:
+            assert shown(c) == first.der
+        second.write(secret, "one")
+        reload(one, "config.loaded")
+        wait_for(lambda: shown(secured(one)) == second.der)
+        keys = one.dir / "data" / "ticket.keys"
+        assert keys.stat().st_uid == nobody.pw_uid and stat.S_IMODE(keys.stat().st_mode) == 0o600
+        one.stop()
+    finally:
+        one.kill()
+        shutil.rmtree(top)

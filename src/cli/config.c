@@ -65,7 +65,7 @@ const struct command config_command = {
 		"Reads the configuration as the server would, and the certificates and keys that it names, "
 		"and\n"
 		"says what is wrong with them, with file, line and reason (exit code 78), without touching "
-	        "a\n"
+		"a\n"
 		"running server. After a change that is fine, kill -HUP the server to have it read them "
 		"again.\n",
 	.run = run,

@@ -70,6 +70,7 @@
 #define LIMIT_DIAL_LINE 8192u                 /* octets of one line that a command reads from a server */
 #define LIMIT_CLOSE_MS 30000u                 /* for a peer to take what is queued when we close */
 #define LIMIT_LINGER_MS 2000u                 /* for a peer to stop sending after that */
+#define LIMIT_HANDSHAKE_TURN 4u               /* TLS handshakes a loop computes before the others' turn */
 #define LIMIT_HANDSHAKE_MS 30000u             /* for a PROXY header, and again for a TLS handshake, in all */
 #define LIMIT_SEALED (64u * LIMIT_KB)      /* octets under TLS a connection may have ready for the socket */
 #define LIMIT_PROXY_HEADER (4u * LIMIT_KB) /* octets of a PROXY header with its extensions */

@@ -442,6 +442,8 @@ static void turn_run(struct turn *turn)
 {
 	struct conn *c = CONTAINER(turn, struct conn, turn);
 
+	if (c->stage == CONN_IN_HANDSHAKE)
+		conn_tls_turn(c);
 	if (c->offer_due && !c->paused && !c->closing && c->stage == CONN_SERVED) {
 		if (c->tls)
 			conn_offer_sealed(c, true);

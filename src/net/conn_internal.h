@@ -150,6 +150,8 @@ void conn_proxy_took(struct conn *conn, str octets);
 void conn_tls_first(struct conn *conn, str octets);
 /* `size` octets stand in the loop's sealed buffer. */
 void conn_tls_took(struct conn *conn, size_t size);
+/* In a turn of the loop: the handshake goes on with what came, or waits for the next turn. */
+void conn_tls_turn(struct conn *conn);
 /* Opens up to `room` octets into `to`; how many. May begin to close. */
 size_t conn_tls_read(struct conn *conn, char *to, size_t room);
 /* More could be opened without anything read. */

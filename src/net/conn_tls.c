@@ -219,7 +219,7 @@ static void shake_hands(struct conn *c)
 		fail(c, "TLS handshake");
 }
 
-/* Something came, in t->in. */
+/* With what stands in t->in. */
 static void go_on(struct conn *c)
 {
 	if (c->stage == CONN_IN_HANDSHAKE)
@@ -227,6 +227,23 @@ static void go_on(struct conn *c)
 	if (c->stage == CONN_SERVED && !c->ended && !c->closing && !c->paused)
 		conn_offer_sealed(c, false);
 	conn_tls_settle(c);
+}
+
+/* A handshake costs as much as some ten messages (0.3 ms with P-256, 1 ms with RSA-2048), and after a restart
+ * all clients come at once: so few are computed in each turn, and those who are further have theirs between.
+ */
+void conn_tls_turn(struct conn *c)
+{
+	if (c->ended || c->closing || c->tls->in.len == 0)
+		return;
+	if (c->loop->handshakes_left == 0) {
+		loop_turn_add(c->loop, &c->turn);
+		return;
+	}
+	c->loop->handshakes_left--;
+	go_on(c);
+	if (!c->ended && !c->closing && !c->paused && !conn_tls_has_more(c))
+		conn_start_reading(c);
 }
 
 void conn_tls_took(struct conn *c, size_t size)
@@ -237,7 +254,12 @@ void conn_tls_took(struct conn *c, size_t size)
 		return;
 	}
 	c->tls->in = (str){ c->loop->sealed_buffer, size };
-	go_on(c);
+	if (c->stage == CONN_SERVED) {
+		go_on(c);
+		return;
+	}
+	conn_tls_settle(c);
+	loop_turn_add(c->loop, &c->turn);
 }
 
 static err begin(struct conn *c)
@@ -289,9 +311,7 @@ void conn_tls_first(struct conn *c, str octets)
 	}
 	c->tls->in = octets;
 	conn_tls_settle(c); /* they stand where what is opened goes */
-	if (octets.len && !c->ended)
-		go_on(c);
-	if (!c->ended && !c->closing && !conn_tls_has_more(c))
+	if (!c->ended && !conn_tls_has_more(c))
 		conn_start_reading(c);
 }
 

@@ -85,6 +85,7 @@ static void run_turns(uv_prepare_t *prepare)
 
 	/* What a turn adds waits for the next one, so that sockets are looked at in between. */
 	link_take_all(&loop->turns, &now);
+	loop->handshakes_left = LIMIT_HANDSHAKE_TURN;
 	while (!link_is_empty(&now)) {
 		struct turn *turn = CONTAINER(now.next, struct turn, link);
 		link_remove(&turn->link);

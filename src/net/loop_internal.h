@@ -26,6 +26,7 @@ struct loop {
 	int64_t alarm_tick_ms;
 	struct wheel wheel;
 	struct link turns;
+	unsigned handshakes_left; /* that may still be computed in this turn */
 	struct loops *loops;
 	unsigned number;
 	pthread_t thread;

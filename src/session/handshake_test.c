@@ -169,6 +169,37 @@ static void test_octet_by_octet(void **state)
 	toy_server_stop(&toy, 1000);
 }
 
+/* More at once than a turn of the loop takes; those who are further are answered meanwhile. */
+static void test_many_at_once(void **state)
+{
+	enum { MANY = 150 };
+	static struct puppet p[MANY];
+	struct toy_server toy;
+
+	(void)state;
+	start(&toy);
+	struct client *holder = client_new(dial(toy.port, 0));
+	secure(holder);
+	expect(holder, "hello");
+	give_z(holder, "HOLD 200\r\n");
+	for (int i = 0; i < MANY; i++) {
+		size_t most = 10000;
+		p[i] = puppet_new(toy.port, versions[i % 2]);
+		SSL_do_handshake(p[i].ssl);
+		assert_true(puppet_speak(&p[i], &most));
+	}
+	give_z(holder, "ECHO still here\r\n");
+	expect(holder, "still here");
+	for (int i = 0; i < MANY; i++)
+		assert_in_range(puppet_greet(&p[i], 10000), 50, 10000);
+	for (int i = 0; i < MANY; i++)
+		puppet_free(&p[i]);
+	hang_up(holder);
+	wait_until_gone(&toy);
+	assert_int_equal(toy.opened, MANY + 1);
+	toy_server_stop(&toy, 1000);
+}
+
 /* After every few octets of a handshake, by FIN and by RST. */
 static void test_vanishing(void **state)
 {
@@ -265,6 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_garbage),
 		cmocka_unit_test(test_octet_by_octet),
+		cmocka_unit_test(test_many_at_once),
 		cmocka_unit_test(test_vanishing),
 		cmocka_unit_test(test_handshake_takes_too_long),
 		cmocka_unit_test(test_shutdown_in_handshake),

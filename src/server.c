@@ -245,7 +245,7 @@ static err apply(struct server *s, struct arena *arena, str config_text, str cer
 	TRY(acceptor_set_proxy_from(s->acceptor, config->network.proxy_from.item,
 	                            config->network.proxy_from.count));
 	acceptor_set_limits(s->acceptor, connection_limits(&config->limits));
-	auth_set(s->auth, config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK, config->auth.scram);
+	auth_set_plaintext(s->auth, config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK);
 	smtp_server_set_limits(s->smtp, &config->limits);
 	pop3_server_set_limits(s->pop3, &config->limits);
 	return OK;

@@ -1,5 +1,6 @@
 #include "admin/operation_internal.h"
 
+#include "admin/config.h"
 #include "auth/password.h"
 #include "base/limits.h"
 
@@ -20,7 +21,8 @@ static err password_argument(struct operation_call *call, str address, str *phc)
 	const char *weak = password_weakness(password, address);
 	if (weak)
 		warning_add(call, "this password is easy to guess: %s", weak);
-	return password_hash(call->arena, password, phc);
+	TRY(password_hash(call->arena, password, phc));
+	return call->config->auth.scram ? password_add_scram(call->arena, password, *phc, phc) : OK;
 }
 
 static err quota_argument(struct operation_call *call, uint64_t *out)

@@ -78,7 +78,7 @@ const struct config_key config_keys[] = {
 
 	{ "auth.plaintext", &config_choice, AT(auth.plaintext), RELOADED, .choices = { "never", "loopback" },
 	  .says = "Whether passwords are taken without TLS: never, or from loopback addresses only." },
-	{ "auth.scram", &config_boolean, AT(auth.scram), RELOADED,
+	{ "auth.scram", &config_boolean, AT(auth.scram), RESTARTED,
 	  .says = "Offer SCRAM, and keep its verifiers for passwords that people choose, too; generated ones always have "
 	          "them. Passwords set before have none: set them again, since clients that find SCRAM offered try "
 	          "nothing else." },

@@ -36,7 +36,8 @@ err auth_new(struct arena *arena, const struct auth_options *options, struct aut
 	auth->store = options->store;
 	auth->work = options->work;
 	auth->normalise = options->normalise;
-	auth_set(auth, options->plaintext_loopback, options->scram);
+	auth->scram = options->scram;
+	auth_set_plaintext(auth, options->plaintext_loopback);
 	err e = load_key(arena, options->data_dir, auth->fake_key);
 	if (e.code == ERR_OK)
 		e = guess_new(&auth->guess);
@@ -50,10 +51,9 @@ err auth_new(struct arena *arena, const struct auth_options *options, struct aut
 	return OK;
 }
 
-void auth_set(struct auth *auth, bool plaintext_loopback, bool scram)
+void auth_set_plaintext(struct auth *auth, bool loopback)
 {
-	atomic_store(&auth->plaintext_loopback, plaintext_loopback);
-	atomic_store(&auth->scram, scram);
+	atomic_store(&auth->plaintext_loopback, loopback);
 }
 
 struct work *auth_work(struct auth *auth) { return auth->work; }
@@ -65,7 +65,7 @@ bool auth_takes_passwords(struct auth *auth, bool secure, ip peer)
 
 bool auth_offers(struct auth *auth, enum mechanism_name mechanism)
 {
-	return mechanism == MECHANISM_PLAIN || mechanism == MECHANISM_LOGIN || atomic_load(&auth->scram);
+	return mechanism == MECHANISM_PLAIN || mechanism == MECHANISM_LOGIN || auth->scram;
 }
 
 void auth_free(struct auth *auth)

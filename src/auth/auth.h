@@ -28,7 +28,7 @@ struct auth_options {
 err auth_new(struct arena *arena, const struct auth_options *options, struct auth **out) MUST_USE;
 
 /* From here on, for the next login; the configuration was read again. */
-void auth_set(struct auth *auth, bool plaintext_loopback, bool scram);
+void auth_set_plaintext(struct auth *auth, bool loopback);
 
 struct work *auth_work(struct auth *auth);
 

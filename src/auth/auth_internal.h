@@ -15,7 +15,8 @@ struct auth {
 	struct guess *guess;
 	struct verified *verified;
 	char fake_key[DIGEST_OCTETS];
-	_Atomic bool plaintext_loopback, scram;
+	bool scram;
+	_Atomic bool plaintext_loopback;
 	_Atomic unsigned strangers; /* passwords that wait to be hashed, of pairs that are not known */
 };
 

@@ -53,11 +53,13 @@ static str hash(const char *password, bool scram)
 	return both;
 }
 
-static void new_auth(void)
+static void new_auth(bool scram)
 {
-	const struct auth_options options = {
-		.store = store, .data_dir = str_of(folder), .normalise = normalise, .plaintext_loopback = true
-	};
+	const struct auth_options options = { .store = store,
+		                              .data_dir = str_of(folder),
+		                              .normalise = normalise,
+		                              .plaintext_loopback = true,
+		                              .scram = scram };
 
 	auth_free(auth);
 	assert_int_equal(auth_new(&arena, &options, &auth).code, ERR_OK);
@@ -80,7 +82,7 @@ static int set_up(void **state)
 	change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD, .name = STR("none@shop.example") });
 	assert_int_equal(ip_parse(STR("192.0.2.1"), &stranger).code, ERR_OK);
 	assert_int_equal(ip_parse(STR("127.0.0.1"), &home).code, ERR_OK);
-	new_auth();
+	new_auth(false);
 	return 0;
 }
 
@@ -279,7 +281,7 @@ static void test_scram(void **state)
 	                 LOGIN_WRONG); /* it has none */
 	assert_int_equal(first.rounds, SCRAM_ROUNDS_CHOSEN);
 	assert_int_equal(try_scram("nobody@shop.example", "correct horse", &first), LOGIN_UNKNOWN);
-	new_auth(); /* a restart */
+	new_auth(false); /* a restart */
 	assert_int_equal(try_scram("nobody@shop.example", "x", &again), LOGIN_UNKNOWN);
 	assert_memory_equal(&first.salt, &again.salt, sizeof first.salt);
 	assert_int_equal(try_scram("nobody+app@shop.example", "x", &again), LOGIN_UNKNOWN);
@@ -301,10 +303,11 @@ static void test_where(void **state)
 	assert_true(auth_takes_passwords(auth, true, stranger));
 	assert_false(auth_takes_passwords(auth, false, stranger));
 	assert_true(auth_takes_passwords(auth, false, home));
-	assert_false(auth_offers(auth, MECHANISM_SCRAM_SHA_256));
-	auth_set(auth, false, true);
+	auth_set_plaintext(auth, false);
 	assert_false(auth_takes_passwords(auth, false, home));
 	assert_true(auth_takes_passwords(auth, true, home));
+	assert_false(auth_offers(auth, MECHANISM_SCRAM_SHA_256));
+	new_auth(true);
 	assert_true(auth_offers(auth, MECHANISM_SCRAM_SHA_256));
 }
 

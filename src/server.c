@@ -156,7 +156,7 @@ static err open_protocols(struct server *s)
 	s->services[CONFIG_SMTP] = smtp_server_service(s->smtp, SMTP_ROLE_MX);
 	s->services[CONFIG_LMTP] = smtp_server_service(s->smtp, SMTP_ROLE_LMTP);
 	TRY(pop3_server_new(&pop3, &s->pop3));
-	s->services[CONFIG_POP3] = pop3_server_service(s->pop3);
+	s->services[CONFIG_POP3] = s->services[CONFIG_POP3S] = pop3_server_service(s->pop3);
 	s->control_conn_service = control_service(&s->control, s->store, s->work, config, s->flight);
 	return OK;
 }

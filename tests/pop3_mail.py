@@ -1,6 +1,10 @@
 """What tests of POP3 put into a mailbox, and what they expect to come out."""
 
+import ssl
 import threading
+
+import clients
+from instance import HOSTNAME
 
 ANN = "ann@shop.example"
 FAR = "far@client.example"
@@ -33,6 +37,27 @@ def content_of(message):
             assert line.startswith((b"Return-Path: <", b"Delivered-To: ")), line
         if received and message[lines:lines + 1] != b"\t":
             return message[lines:]
+
+
+def secure(p, one):
+    """TLS from here on; the certificate is for the server's name."""
+    trust = ssl.create_default_context(cafile=one.dir / "certificate.pem")
+    p.socket = trust.wrap_socket(p.socket, server_hostname=HOSTNAME)
+
+
+def pop3_session(one, way="clear", timeout=30):
+    """A greeted session in clear, after STLS, or on 995."""
+    if way != "tls":
+        p = clients.Pop3(one.address("pop3"), timeout)
+        if way == "stls":
+            p.command(b"STLS")
+            secure(p, one)
+        return p
+    p = clients.Pop3.__new__(clients.Pop3)
+    clients.Lines.__init__(p, one.address("pop3s"), timeout)
+    secure(p, one)
+    p.greeting = p.ok()
+    return p
 
 
 def deliver_many(one, count, address=ANN, size=100, per_connection=1000):

@@ -18,7 +18,7 @@ import pytest
 from instance import HOSTNAME, PASSWORD
 from pop3_mail import ANN, FAR, MESSAGES, content_of, deliver_many
 
-WAYS = ("clear",)
+WAYS = ("clear", "stls", "tls")
 
 # What these programs write has LF line ends, so that long lines and bare octets are told apart by none of them.
 FOR_CLIENTS = [MESSAGES["plain"], MESSAGES["dots"], MESSAGES["empty lines at the end"], MESSAGES["8 bit"],

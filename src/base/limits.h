@@ -136,7 +136,8 @@
 #define LIMIT_POP3_REPLY 512u         /* octets of one reply line with CRLF; RFC 2449 §4 */
 #define LIMIT_POP3_ERRORS 20u         /* lines that are no commands before the connection is closed */
 #define LIMIT_POP3_AHEAD 8u /* messages opened before they are asked for, in a RETR of all in order */
-#define LIMIT_READ_SLICE_MS 3u /* when a slice of WORK_READ begins nothing more: with its last block <= 5 ms */
+#define LIMIT_READ_SLICE_MS \
+	3u /* when a slice of WORK_READ begins nothing more: with its last block <= 5 ms */
 #define LIMIT_POP3_EVENT (2u * LIMIT_KB) /* octets of the log line about one QUIT's deletions */
 #define LIMIT_LOGIN_TRIES 3u             /* wrong passwords in one connection */
 #define LIMIT_SLICE_MS 8u /* when a slice of WORK_BULK begins nothing more: with its last page <= 10 ms */

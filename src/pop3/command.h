@@ -22,6 +22,7 @@ enum pop3_verb {
 	POP3_RETR,
 	POP3_RSET,
 	POP3_STAT,
+	POP3_STLS,
 	POP3_TOP,
 	POP3_UIDL,
 	POP3_USER,

@@ -50,6 +50,8 @@ static enum next cmd_capa(struct pop3_session *s, const struct pop3_command *c)
 {
 	(void)c;
 	pop3_say(s, POP3_REPLY_CAPABILITIES);
+	if (s->state == POP3_STATE_AUTHORIZATION && conn_can_start_tls(s->session.conn))
+		session_write(&s->session, STR("STLS\r\n"));
 	if (pop3_takes_passwords(s))
 		session_write(&s->session, STR("USER\r\n"));
 	session_write(&s->session, STR("TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
@@ -61,6 +63,18 @@ static enum next cmd_noop(struct pop3_session *s, const struct pop3_command *c)
 {
 	(void)c;
 	return pop3_say(s, POP3_REPLY_NOOP);
+}
+
+/* RFC 2595 §4. The handshake is the connection's; pop3_secured goes on. */
+static enum next cmd_stls(struct pop3_session *s, const struct pop3_command *c)
+{
+	(void)c;
+	if (conn_is_secure(s->session.conn))
+		return pop3_say(s, POP3_REPLY_TLS_ALREADY);
+	if (!conn_can_start_tls(s->session.conn))
+		return pop3_say(s, POP3_REPLY_NO_CERTIFICATE);
+	pop3_say(s, POP3_REPLY_TLS);
+	return NEXT_TLS;
 }
 
 static enum next cmd_dele(struct pop3_session *s, const struct pop3_command *c)
@@ -101,6 +115,7 @@ static const struct {
 	[POP3_CAPA] = { ANY,               cmd_capa },
 	[POP3_USER] = { IN(AUTHORIZATION), pop3_cmd_user },
 	[POP3_PASS] = { IN(AUTHORIZATION), pop3_cmd_pass },
+	[POP3_STLS] = { IN(AUTHORIZATION), cmd_stls },
 	[POP3_STAT] = { IN(TRANSACTION),   pop3_cmd_stat },
 	[POP3_LIST] = { IN(TRANSACTION),   pop3_cmd_list },
 	[POP3_UIDL] = { IN(TRANSACTION),   pop3_cmd_list },
@@ -148,6 +163,15 @@ static enum next pop3_opened(struct session *session)
 	return pop3_say(s, POP3_REPLY_GREETING);
 }
 
+/* Nothing that was said in the clear counts. */
+static enum next pop3_secured(struct session *session)
+{
+	struct pop3_session *s = (struct pop3_session *)session;
+
+	s->user_given = false;
+	return NEXT_COMMAND;
+}
+
 static enum next pop3_line_too_long(struct session *session)
 {
 	struct pop3_session *s = (struct pop3_session *)session;
@@ -185,6 +209,7 @@ const struct session_protocol pop3_protocol = {
 	.strict_line_ends = false,
 	.opened = pop3_opened,
 	.line = pop3_line,
+	.secured = pop3_secured,
 	.line_too_long = pop3_line_too_long,
 	.timed_out = pop3_timed_out,
 	.shutdown = pop3_shutdown,

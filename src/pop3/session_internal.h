@@ -58,7 +58,7 @@ extern const struct sasl_protocol pop3_sasl;        /* pop3/login.c */
 enum next pop3_say(struct pop3_session *s, enum pop3_reply reply);
 enum next pop3_say_with(struct pop3_session *s, enum pop3_reply reply, str detail);
 
-/* May this connection send a password as it is? */
+/* May this connection send a password as it is: can nobody on its way read it? */
 bool pop3_takes_passwords(const struct pop3_session *s);
 
 /* --- commands: a file for those that belong together --- */

@@ -11,6 +11,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import time
 
 import pexpect
 import pytest
@@ -131,12 +132,7 @@ def test_poplib(mail):
 
 
 def test_curl(mail):
-    scheme = "pop3s" if mail.way == "tls" else "pop3"
-    url = f"{scheme}://{HOSTNAME}:{mail.port}/"
-    options = ["-sS", "--user", f"{ANN}:{PASSWORD}", "--cacert", mail.certificate,
-               "--connect-to", f"{HOSTNAME}:{mail.port}:127.0.0.1:{mail.port}"]
-    if mail.way == "stls":
-        options.append("--ssl-reqd")
+    options, url = curl_options(mail)
     assert len(mail.run("curl", *options, url).splitlines()) == len(FOR_CLIENTS)
     for number, message in enumerate(FOR_CLIENTS, 1):
         got = mail.run("curl", *options, f"{url}{number}")
@@ -144,6 +140,27 @@ def test_curl(mail):
         assert got.startswith(mail.run("curl", *options, url, "--request", f"TOP {number} 0"))
     mail.run("curl", *options, f"{url}1", "--request", "DELE", "--list-only")
     assert mail.left() == len(FOR_CLIENTS) - 1
+
+
+def curl_options(mail):
+    options = ["-sS", "--user", f"{ANN}:{PASSWORD}", "--cacert", mail.certificate,
+               "--connect-to", f"{HOSTNAME}:{mail.port}:127.0.0.1:{mail.port}"]
+    if mail.way == "stls":
+        options.append("--ssl-reqd")
+    return options, f"{'pop3s' if mail.way == 'tls' else 'pop3'}://{HOSTNAME}:{mail.port}/"
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN"])
+@pytest.mark.parametrize("initial", ["--sasl-ir", "--no-sasl-ir"])
+def test_curl_with_auth(mail, mechanism, initial):
+    options, url = curl_options(mail)
+    assert len(mail.run("curl", *options, initial, "--login-options", f"AUTH={mechanism}", url).splitlines()) \
+        == len(FOR_CLIENTS)
+    deadline = time.monotonic() + 5
+    while not (events := mail.server.events("auth.succeeded")):
+        assert time.monotonic() < deadline
+        time.sleep(.01)
+    assert [e["mechanism"] for e in events] == [mechanism]
 
 
 @pytest.mark.parametrize("fetchall", ["fetchall", ""])
@@ -167,14 +184,15 @@ def test_fetchmail(mail, fetchall):
     assert mail.left() == (0 if fetchall else len(FOR_CLIENTS))  # those it had seen stay
 
 
-def test_mpop(mail):
+@pytest.mark.parametrize("auth", ["user", "plain", "login"])
+def test_mpop(mail, auth):
     for name in ("cur", "new", "tmp"):
         (mail.home / "mail" / name).mkdir(parents=True)
     tls = ["--tls=off"]
     if mail.way != "clear":
         tls = ["--tls=on", f"--tls-starttls={'on' if mail.way == 'stls' else 'off'}",
                f"--tls-trust-file={mail.certificate}", f"--tls-host-override={HOSTNAME}"]
-    options = ["--host=127.0.0.1", f"--port={mail.port}", f"--user={ANN}", "--auth=user", *tls,
+    options = ["--host=127.0.0.1", f"--port={mail.port}", f"--user={ANN}", f"--auth={auth}", *tls,
                f"--passwordeval=echo {PASSWORD}", "--received-header=off", f"--delivery=maildir,{mail.home}/mail",
                f"--uidls-file={mail.home}/uidls"]
     mail.run("mpop", *options, "--keep=on", "--pipelining=on")

@@ -7,6 +7,7 @@ static const struct {
 	enum argument_rule argument;
 } grammar[POP3_VERB_COUNT] = {
 	/* clang-format off */
+	[POP3_AUTH] = { STR_INIT("AUTH"), OPTIONAL_NAME },
 	[POP3_CAPA] = { STR_INIT("CAPA"), NONE },
 	[POP3_DELE] = { STR_INIT("DELE"), NUMBER },
 	[POP3_LANG] = { STR_INIT("LANG"), OPTIONAL_NAME },

@@ -1,5 +1,5 @@
-/* Logging in (RFC 1939 §7): USER and PASS; then the maildrop is locked and loaded. How a password is checked,
- * and what wrong ones cost, is session/sasl.h's.
+/* Logging in: USER and PASS (RFC 1939 §7) or AUTH (RFC 5034); then the maildrop is locked and loaded. How a
+ * password is checked, and what wrong ones cost, is session/sasl.h's.
  */
 #include "pop3/session_internal.h"
 
@@ -24,19 +24,41 @@ enum next pop3_cmd_pass(struct pop3_session *s, const struct pop3_command *c)
 	return sasl_password(&s->session, &s->sasl, "USER", (str){ s->user, s->user_len }, c->text);
 }
 
+enum next pop3_cmd_auth(struct pop3_session *s, const struct pop3_command *c)
+{
+	char room[LIMIT_POP3_REPLY];
+	struct buf offered;
+	str rest;
+
+	if (c->text.len > 0)
+		return sasl_begin(&s->session, &s->sasl, c->text);
+	/* How programs asked before there was CAPA, and some still do. */
+	buf_init_fixed(&offered, room, sizeof room);
+	sasl_add_mechanisms(&s->session, &s->sasl, &offered);
+	if (offered.len == 0)
+		return pop3_say(s, POP3_REPLY_NEEDS_TLS);
+	pop3_say(s, POP3_REPLY_MECHANISMS);
+	rest = str_from(buf_str(&offered), 1);
+	while (rest.len > 0) {
+		session_write(&s->session, str_cut(&rest, ' '));
+		session_write(&s->session, CRLF);
+	}
+	session_write(&s->session, STR(".\r\n"));
+	return NEXT_COMMAND;
+}
+
 static enum next granted(struct pop3_session *s, struct identity *identity)
 {
-	uint64_t account_id = identity->account_id;
-	bool is_app = identity->app.len > 0;
-
-	identity_free(identity);
-	if (is_app) /* its password lies in a shop's database: whoever finds it there is to read no mail */
+	identity_free(s->identity); /* of a login that met a lock */
+	s->identity = identity;
+	/* Its password lies in a shop's database: whoever finds it there is to read no mail. */
+	if (identity->app.len > 0)
 		return pop3_say(s, POP3_REPLY_APP);
-	err e = maildrop_lock(s->server->locks, account_id);
+	err e = maildrop_lock(s->server->locks, identity->account_id);
 	if (e.code != ERR_OK)
 		return pop3_say(s, e.code == ERR_BUSY ? POP3_REPLY_IN_USE : POP3_REPLY_FAILED);
 	s->locked = true;
-	s->account_id = account_id;
+	s->account_id = identity->account_id;
 	return pop3_load(s);
 }
 

@@ -56,14 +56,13 @@ static void update_done(struct commit *commit)
 /* One line for the log and for trace: who deleted how many of which mailbox. */
 static str describe(struct pop3_session *s, struct update *u)
 {
-	str account = { s->user, s->user_len };
 	struct buf line;
 
 	buf_init_fixed(&line, u->event, sizeof u->event);
 	log_format(&line, clock_now(), EV_MESSAGE_DELETED,
 	           (const struct log_field[]){ LOG_INT("session", s->session.id),
 	                                       LOG_STR("service", STR("pop3")),
-	                                       LOG_STR("account", account),
+	                                       LOG_STR("account", s->identity->address),
 	                                       LOG_INT("count", u->op.expunge.uid_count),
 	                                       LOG_INT("first_uid", u->uids[0]),
 	                                       LOG_INT("last_uid", u->uids[u->op.expunge.uid_count - 1]),

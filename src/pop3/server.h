@@ -5,7 +5,8 @@
  * is lost or times out deletes nothing (RFC 1939 §6). Passwords are taken where nobody can read them on
  * their way: over TLS, and from loopback, if the owner says so.
  *
- * RFC 1939 without APOP; CAPA and response codes: RFC 2449, RFC 3206; STLS: RFC 2595; LANG: RFC 6856 §3.
+ * RFC 1939 without APOP; CAPA and response codes: RFC 2449, RFC 3206; STLS: RFC 2595; AUTH:
+ * RFC 5034; LANG: RFC 6856 §3.
  * Every reply stands in pop3/replies.def and in doc/pop3-replies.md.
  */
 #ifndef POP3_SERVER_H

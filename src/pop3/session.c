@@ -48,12 +48,21 @@ void pop3_leave(struct pop3_session *s)
 /* What is listed is true of this connection (RFC 2449 §5). */
 static enum next cmd_capa(struct pop3_session *s, const struct pop3_command *c)
 {
+	char room[LIMIT_POP3_REPLY];
+	struct buf sasl;
+
 	(void)c;
 	pop3_say(s, POP3_REPLY_CAPABILITIES);
 	if (s->state == POP3_STATE_AUTHORIZATION && conn_can_start_tls(s->session.conn))
 		session_write(&s->session, STR("STLS\r\n"));
 	if (pop3_takes_passwords(s))
 		session_write(&s->session, STR("USER\r\n"));
+	buf_init_fixed(&sasl, room, sizeof room);
+	buf_add(&sasl, STR("SASL"));
+	sasl_add_mechanisms(&s->session, &s->sasl, &sasl);
+	buf_add(&sasl, CRLF);
+	if (sasl.len > strlen("SASL\r\n"))
+		session_write(&s->session, buf_str(&sasl));
 	session_write(&s->session, STR("TOP\r\nUIDL\r\nPIPELINING\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\n"
 	                               "LANG\r\nEXPIRE NEVER\r\nIMPLEMENTATION postrider\r\n.\r\n"));
 	return NEXT_COMMAND;
@@ -113,6 +122,7 @@ static const struct {
 	/* clang-format off */
 	/*              legal in           does */
 	[POP3_CAPA] = { ANY,               cmd_capa },
+	[POP3_AUTH] = { IN(AUTHORIZATION), pop3_cmd_auth },
 	[POP3_USER] = { IN(AUTHORIZATION), pop3_cmd_user },
 	[POP3_PASS] = { IN(AUTHORIZATION), pop3_cmd_pass },
 	[POP3_STLS] = { IN(AUTHORIZATION), cmd_stls },
@@ -199,6 +209,7 @@ static void pop3_closed(struct session *session)
 	struct pop3_session *s = (struct pop3_session *)session;
 
 	sasl_closed(session, &s->sasl);
+	identity_free(s->identity);
 	pop3_leave(s);
 }
 

@@ -28,6 +28,7 @@ struct pop3_session {
 	/* From the login on: */
 	bool locked; /* the maildrop is ours to unlock */
 	uint64_t account_id;
+	struct identity *identity; /* who logged in last; its maildrop may have been locked */
 	struct pop3_view view;
 	uint32_t list_next;                          /* number that LIST or UIDL goes on with */
 	bool listing_uids;                           /* it is UIDL */
@@ -62,6 +63,7 @@ enum next pop3_say_with(struct pop3_session *s, enum pop3_reply reply, str detai
 bool pop3_takes_passwords(const struct pop3_session *s);
 
 /* --- commands: a file for those that belong together --- */
+enum next pop3_cmd_auth(struct pop3_session *s, const struct pop3_command *c);
 enum next pop3_cmd_user(struct pop3_session *s, const struct pop3_command *c);
 enum next pop3_cmd_pass(struct pop3_session *s, const struct pop3_command *c);
 enum next pop3_cmd_stat(struct pop3_session *s, const struct pop3_command *c);

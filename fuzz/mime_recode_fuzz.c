@@ -131,7 +131,7 @@ static void same_body(struct arena *arena, str was, str is, bool was_binary)
 	if (was_binary) {
 		buf_init(&decoded, arena, is.len + 1);
 		mime_base64_decode(&d, is, &decoded);
-		must(mime_base64_decode_end(&d) && d.bad == 0 && buf_err(&decoded).code == ERR_OK);
+		must(mime_base64_decode_end(&d, &decoded) && d.bad == 0 && buf_err(&decoded).code == ERR_OK);
 		is = buf_str(&decoded);
 	}
 	must(str_eq(was, is));

@@ -32,7 +32,7 @@ static str decode(struct arena *arena, mime_encoding encoding, str in, size_t ch
 			mime_qp_decode(&qp, piece(in, at, chunk), &out);
 	}
 	if (encoding == MIME_ENCODING_BASE64)
-		base64.bad += !mime_base64_decode_end(&base64);
+		base64.bad += !mime_base64_decode_end(&base64, &out);
 	else
 		mime_qp_decode_end(&qp, &out);
 	*bad = base64.bad + qp.bad;

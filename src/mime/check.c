@@ -186,7 +186,7 @@ static void check_encoded(struct checker *c, mime_encoding encoding, str body, u
 	buf_init_fixed(&nowhere, NULL, 0);
 	if (encoding == MIME_ENCODING_BASE64) {
 		mime_base64_decode(&base64, body, &nowhere);
-		if (!mime_base64_decode_end(&base64) || base64.bad)
+		if (!mime_base64_decode_end(&base64, &nowhere) || base64.bad)
 			note(c, MIME_DEFECT_BAD_BASE64, offset);
 	} else if (encoding == MIME_ENCODING_QUOTED_PRINTABLE) {
 		mime_qp_decode(&qp, body, &nowhere);

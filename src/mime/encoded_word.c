@@ -76,9 +76,7 @@ static void decode_octets(const struct word *w, struct buf *out)
 		return;
 	}
 	mime_base64_decode(&d, w->text, out);
-	/* Lost padding is usual; two or three sextets are still octets. */
-	if (d.sextets >= 2)
-		mime_base64_decode(&d, STR("="), out);
+	mime_base64_decode_end(&d, out);
 }
 
 static void give(str charset, struct buf *joined, struct buf *out, unsigned *conversions)

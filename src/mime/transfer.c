@@ -116,10 +116,12 @@ void mime_base64_decode(struct mime_base64_decoder *d, str octets, struct buf *o
 	}
 }
 
-bool mime_base64_decode_end(struct mime_base64_decoder *d)
+bool mime_base64_decode_end(struct mime_base64_decoder *d, struct buf *out)
 {
 	bool whole = d->sextets == 0;
 
+	if (d->sextets >= 2)
+		pad(d, out);
 	*d = (struct mime_base64_decoder){ .bad = d->bad };
 	return whole;
 }

@@ -33,8 +33,9 @@ struct mime_base64_decoder {
 
 void mime_base64_decode(struct mime_base64_decoder *d, str octets, struct buf *out);
 
-/* The input is over: true where it ended on a whole quantum. */
-bool mime_base64_decode_end(struct mime_base64_decoder *d);
+/* The input is over: true where it ended on a whole quantum. Lost padding is usual: two or three sextets are
+ * still one or two octets. */
+bool mime_base64_decode_end(struct mime_base64_decoder *d, struct buf *out);
 
 struct mime_qp_decoder {
 	char held[2]; /* "=" and what follows it */

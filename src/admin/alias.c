@@ -3,7 +3,9 @@
 #include "base/limits.h"
 #include "deliver/address.h"
 
-bool mail_reaches(const struct operation_call *call, str to, str address, unsigned depth)
+/* Does mail to `address` come to `to` by way of aliases? Bounded by the depth that delivery follows: a chain
+ * that is deeper counts as one that does. */
+static bool mail_reaches(const struct operation_call *call, str to, str address, unsigned depth)
 {
 	const struct alias *alias;
 

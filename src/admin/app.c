@@ -5,6 +5,8 @@
 #include "auth/secret.h"
 #include "base/limits.h"
 #include "deliver/address.h"
+#include "deliver/lookup.h"
+#include "deliver/sender.h"
 #include "store/app.h"
 
 /* --- answers --- */
@@ -122,60 +124,62 @@ static err name_argument(struct operation_call *call, str *out)
 	return OK;
 }
 
-/* Replies to an address that nobody has come back to whoever wrote them. */
-static void warn_if_nobody_hears(struct operation_call *call, const struct account *account, str address)
+static err not_reached(struct operation_call *call, const struct account *account, str address)
 {
-	const struct alias *catch_all;
-	struct buf all;
-
-	buf_init(&all, call->arena, LIMIT_PATH);
-	buf_add_char(&all, '@');
-	buf_add(&all, address_domain(address));
-	if (buf_err(&all).code == ERR_OK &&
-	    directory_find_alias(call->directory, buf_str(&all), &catch_all) == DIRECTORY_FOUND)
-		return;
-	warning_add(call,
-	            "nobody gets mail for " STR_FMT ": replies and bounces would be refused; to get them: "
-	            "postrider alias add " STR_FMT " " STR_FMT,
-	            STR_ARG(address), STR_ARG(address), STR_ARG(account->address));
+	return err_new(call->arena, ERR_DENIED,
+	               "mail to " STR_FMT " does not reach " STR_FMT ", so its apps may not send from it; to "
+	               "change that: postrider alias add " STR_FMT " " STR_FMT,
+	               STR_ARG(address), STR_ARG(account->address), STR_ARG(address),
+	               STR_ARG(account->address));
 }
 
-/* An app sends in its account's name: from its address, from one whose mail reaches it, from one of our
- * domains that nobody has; never from another person's. */
-static err check_from(struct operation_call *call, const struct account *account, str address)
+static err check_address(struct operation_call *call, const struct account *account, str address)
 {
-	const struct domain *domain;
-	const struct account *other;
-	const struct alias *alias;
-	str base = address;
+	struct lookup found;
 
-	if (directory_find_domain(call->directory, address_domain(address), &domain) != DIRECTORY_FOUND)
+	switch (lookup_address(call->directory, call->arena, address, &found)) {
+	case LOOKUP_ACCOUNT:
+		if (found.account->account_id == account->account_id)
+			return OK;
+		return err_new(call->arena, ERR_DENIED,
+		               STR_FMT " is another person's address; make the app in that account: "
+		                       "--account " STR_FMT,
+		               STR_ARG(address), STR_ARG(found.account->address));
+	case LOOKUP_ALIAS:
+		return sender_receives(call->directory, call->arena, account->account_id, address)
+		               ? OK
+		               : not_reached(call, account, address);
+	case LOOKUP_FOREIGN:
 		return err_new(call->arena, ERR_DENIED,
 		               STR_FMT " is of a domain that is not served here; receivers would take such "
 		                       "mail for forged. Send from an address of your own domains: "
 		                       "postrider domain list",
 		               STR_ARG(address));
-	if (address.ptr[0] == '@')
+	case LOOKUP_NOBODY:
+	case LOOKUP_NO_OWNER:
+		warning_add(call,
+		            "nobody gets mail for " STR_FMT ": replies and bounces would be refused; to get "
+		            "them: postrider alias add " STR_FMT " " STR_FMT,
+		            STR_ARG(address), STR_ARG(address), STR_ARG(account->address));
 		return OK;
-	(void)address_without_detail(call->arena, address, &base);
-	if (str_eq(base, account->address))
+	case LOOKUP_BUSY:
+		break;
+	}
+	return (err){ ERR_BUSY, 0, "the directory can't be asked now; try again" };
+}
+
+/* An app sends in its account's name: from an address whose mail reaches it, from one of our domains that
+ * nobody has, from a whole domain where the owner says so; never from another person's address. */
+static err check_from(struct operation_call *call, const struct account *account, str from)
+{
+	const struct domain *domain;
+
+	if (from.ptr[0] != '@')
+		return check_address(call, account, from);
+	if (directory_find_domain(call->directory, str_from(from, 1), &domain) == DIRECTORY_FOUND)
 		return OK;
-	if (directory_find_account(call->directory, address, &other) == DIRECTORY_FOUND ||
-	    directory_find_account(call->directory, base, &other) == DIRECTORY_FOUND)
-		return err_new(call->arena, ERR_DENIED,
-		               STR_FMT " is another person's address; make the app in that account: "
-		                       "--account " STR_FMT,
-		               STR_ARG(address), STR_ARG(other->address));
-	if (directory_find_alias(call->directory, address, &alias) != DIRECTORY_FOUND)
-		warn_if_nobody_hears(call, account, address);
-	else if (!mail_reaches(call, account->address, address, 0))
-		return err_new(call->arena, ERR_DENIED,
-		               "mail to the alias " STR_FMT " does not reach " STR_FMT
-		               ", so its apps may not send from it; add it as a target: postrider alias "
-		               "add " STR_FMT " " STR_FMT,
-		               STR_ARG(address), STR_ARG(account->address), STR_ARG(address),
-		               STR_ARG(account->address));
-	return OK;
+	return err_new(call->arena, ERR_DENIED,
+	               STR_FMT ": this domain is not served here; see postrider domain list", STR_ARG(from));
 }
 
 static bool is_among(const str *list, size_t count, str address)

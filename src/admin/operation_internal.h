@@ -22,10 +22,6 @@ err argument_known_domain(struct operation_call *call, const char *name, const s
 /* The domain part of a normalised address, which must be one of ours. */
 err address_domain_is_ours(struct operation_call *call, str address) MUST_USE;
 
-/* Does mail to `address` come to `to` by way of aliases? Bounded by the depth that delivery follows: a chain
- * that is deeper counts as one that does. `depth` is that of `address`, 0 where it stands in a command. */
-bool mail_reaches(const struct operation_call *call, str to, str address, unsigned depth);
-
 /* --- answers --- */
 
 /* Takes `answer` over; NULL is ERR_NOSPACE. */

@@ -175,6 +175,24 @@ def test_config_check(make_instance):
         assert done.returncode == 0 and json.loads(done.stdout)["certificates"] is None, done.stderr
 
 
+def test_doctor_sees_a_forgotten_reload(make_instance):
+    one = make_instance()
+    if "pop3s =" not in one.config.read_text():
+        pytest.skip("no listener begins with TLS")
+    Certificate(HOSTNAME).write(one.dir, "one")
+    configure(one, Certificate("first.example").write(one.dir, "two") + Certificate(HOSTNAME).write(one.dir, "one"))
+    one.start()
+
+    def state():
+        return next((c["state"], c["what"]) for c in one.json("doctor")["checks"] if c["name"] == "pop3s")
+
+    assert state() == ("ok", f"127.0.0.1:{one.base + 995} greets")
+    Certificate(HOSTNAME).write(one.dir, "one")  # renewed, and nobody told the server
+    assert state()[0] == "warning" and "another certificate" in state()[1]
+    reload(one, "config.loaded")
+    wait_for(lambda: state()[0] == "ok")
+
+
 # -- STARTTLS --------------------------------------------------------------------------------------------------
 
 def test_names(make_instance):

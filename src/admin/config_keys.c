@@ -69,7 +69,7 @@ const struct config_key config_keys[] = {
 	  .says = "The console and the API." },
 
 	{ "tls.certificates", &config_certificates_type, AT(certificates), RELOADED,
-	  .says = "PEM files of chains and their keys; the one that has the name the peer asks for is shown, else the first." },
+	  .says = "PEM files of chains and their keys; the one that has the name the peer asks for is shown, else the first. One with an RSA key and one with ECDSA of the same names stand in for each other." },
 
 	{ "network.relay_from", &config_networks_type, AT(network.relay_from), RELOADED,
 	  .says = "Networks that may send to anyone without a password. None unless named here, not even loopback." },

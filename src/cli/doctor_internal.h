@@ -6,6 +6,8 @@
 
 enum check_state { CHECK_OK, CHECK_WARNING, CHECK_ERROR };
 
+struct dial;
+
 struct doctor {
 	struct command_line *line;
 	const struct config *config;
@@ -30,8 +32,9 @@ void check_data_dir(struct doctor *d);
 void check_hostname(struct doctor *d);
 
 /* Certificates: their files are root's as a rule, so they are read before root becomes the data's owner. Is
- * each valid, for how long, and is one for the host name? */
+ * each valid, for how long, and is one for the host name? Is what a listener shows in one of them? */
 void read_certificates(struct doctor *d);
+bool shows_what_is_on_disk(const struct doctor *d, const struct dial *dial);
 void check_certificates(struct doctor *d);
 
 /* What the store says: is it taking mail, is the log of writes in bounds, are records damaged? */

@@ -1,7 +1,5 @@
 #include <errno.h>
-#include <poll.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -11,7 +9,7 @@
 #include "cli/doctor_internal.h"
 #include "http/control_client.h"
 
-enum { GREETING_MS = 3000, SPARE_DESCRIPTORS = 200 };
+enum { SPARE_DESCRIPTORS = 200 };
 static const uint64_t disk_scarce_octets = 1024ull * LIMIT_MB, disk_full_octets = 128ull * LIMIT_MB;
 
 void check_server(struct doctor *d)
@@ -27,66 +25,6 @@ void check_server(struct doctor *d)
 		          "no server runs: mail is not taken");
 	else
 		check_add(d, "server", CHECK_ERROR, NULL, "%s", e.what);
-}
-
-/* A wildcard is tried at the loopback address of its family. */
-static ip reachable(ip address)
-{
-	const ip any6 = { { 0 } }, any4 = { { [10] = 0xff, [11] = 0xff } };
-
-	if (ip_eq(address, any6))
-		return (ip){ { [15] = 1 } };
-	if (ip_eq(address, any4))
-		return (ip){ { [10] = 0xff, [11] = 0xff, [12] = 127, [15] = 1 } };
-	return address;
-}
-
-/* The first octet that a listener says within three seconds, 0 where none comes. */
-static char first_octet(const struct config_listener *listener)
-{
-	struct sockaddr_storage sa;
-	char octet = 0;
-
-	socklen_t size = ip_to_sockaddr(reachable(listener->address), listener->port, &sa);
-	AUTO(file) s = socket(sa.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (s < 0 || (connect(s, (struct sockaddr *)&sa, size) != 0 && errno != EINPROGRESS))
-		return 0;
-	struct pollfd p = { .fd = s, .events = POLLIN };
-	if (poll(&p, 1, GREETING_MS) == 1 && recv(s, &octet, 1, 0) == 1)
-		return octet;
-	return 0;
-}
-
-void check_listeners(struct doctor *d)
-{
-	static const struct {
-		enum config_protocol protocol;
-		char greeting;
-	} expected[] = { { CONFIG_SMTP, '2' }, { CONFIG_POP3, '+' } };
-
-	for (size_t k = 0; d->running && k < sizeof expected / sizeof expected[0]; k++) {
-		const struct config_listeners *l = &d->config->listen[expected[k].protocol];
-		const char *name = config_protocol_name(expected[k].protocol);
-
-		for (size_t i = 0; i < l->count; i++) {
-			char octets[256];
-			struct buf text;
-
-			if (l->item[i].path.len || l->item[i].proxy)
-				continue;
-			buf_init_fixed(&text, octets, sizeof octets);
-			config_listener_format(&text, &l->item[i]);
-			char said = first_octet(&l->item[i]);
-			if (said == expected[k].greeting)
-				check_add(d, name, CHECK_OK, NULL, STR_FMT " greets",
-				          STR_ARG(buf_str(&text)));
-			else
-				check_add(d, name, CHECK_ERROR,
-				          "restart the server if [listen] was changed; look into its log",
-				          STR_FMT " %s", STR_ARG(buf_str(&text)),
-				          said ? "greets in a way that nobody expects" : "does not greet");
-		}
-	}
 }
 
 static const char *sized(struct doctor *d, uint64_t octets)

@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "cli/doctor_internal.h"
 #include "net/certificate.h"
+#include "net/dial.h"
 #include "net/tls.h"
 
 enum { SOON_DAYS = 21 }; /* certbot renews 30 days before: nine days of failing are worth a word */
@@ -26,6 +27,16 @@ void read_certificates(struct doctor *d)
 			c->unread = file_read_all(d->line->arena, named->item[i].key, LIMIT_KEY_FILE,
 			                          &c->pem.key);
 	}
+}
+
+/* Also true where the files can't be read: nobody knows better then. */
+bool shows_what_is_on_disk(const struct doctor *d, const struct dial *dial)
+{
+	for (size_t i = 0; d->certificates && i < d->config->certificates.count; i++)
+		if (d->certificates[i].unread.code != ERR_OK ||
+		    dial_shows(dial, d->certificates[i].pem.chain))
+			return true;
+	return false;
 }
 
 static void judge_time(struct doctor *d, str path, const struct certificate_facts *facts)

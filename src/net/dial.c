@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <stdlib.h>
@@ -124,6 +125,20 @@ err dial_start_tls(struct dial *d, const char *name, struct dial_tls *out)
 		                                      ? NULL
 		                                      : X509_verify_cert_error_string(verified) };
 	return OK;
+}
+
+bool dial_shows(const struct dial *d, str chain)
+{
+	BIO *in = BIO_new_mem_buf(chain.ptr, (int)chain.len);
+	X509 *wanted = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL;
+	X509 *shown = d->ssl ? SSL_get1_peer_certificate(d->ssl) : NULL;
+	bool same = wanted && shown && X509_cmp(wanted, shown) == 0;
+
+	ERR_clear_error();
+	X509_free(shown);
+	X509_free(wanted);
+	BIO_free(in);
+	return same;
 }
 
 static err fill(struct dial *d)

@@ -26,6 +26,9 @@ err dial_open(struct arena *arena, ip address, uint16_t port, int64_t timeout_ms
  */
 err dial_start_tls(struct dial *d, const char *name, struct dial_tls *out) MUST_USE;
 
+/* After dial_start_tls: is what the other end shows the first certificate of `chain` (PEM)? */
+bool dial_shows(const struct dial *d, str chain);
+
 /* The next line without its end, at most LIMIT_DIAL_LINE octets; lives until the next call.
  * ERR_CLOSED, ERR_TIMEOUT, ERR_LIMIT. */
 err dial_read_line(struct dial *d, str *out) MUST_USE;

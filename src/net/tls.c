@@ -278,6 +278,32 @@ static err use_certificate(struct arena *arena, struct tls_set *set, SSL_CTX *co
 	return add_names(set, certificate, context);
 }
 
+static const ASN1_OCTET_STRING *names_of(const X509 *certificate)
+{
+	int at = X509_get_ext_by_NID(certificate, NID_subject_alt_name, -1);
+
+	return at < 0 ? NULL : X509_EXTENSION_get_data(X509_get_ext(certificate, at));
+}
+
+/* One of RSA beside one of ECDSA: the context that has the same names already gets this certificate too, and
+ * the library shows what the client can read. Where it has one of that kind of key, nothing changes. */
+static void join_twin(struct tls_set *set, SSL_CTX *context)
+{
+	X509 *certificate = SSL_CTX_get0_certificate(context);
+	const ASN1_OCTET_STRING *names = names_of(certificate);
+	STACK_OF(X509) *chain = NULL;
+
+	SSL_CTX_get0_chain_certs(context, &chain);
+	for (size_t i = 0; names && set->contexts[i] != context; i++) {
+		const ASN1_OCTET_STRING *others = names_of(SSL_CTX_get0_certificate(set->contexts[i]));
+		if (!others || ASN1_OCTET_STRING_cmp(names, others) != 0)
+			continue;
+		(void)SSL_CTX_use_cert_and_key(set->contexts[i], certificate,
+		                               SSL_CTX_get0_privatekey(context), chain, 0);
+		return;
+	}
+}
+
 static bool set_up(SSL_CTX *context, struct tls *tls)
 {
 	static const unsigned char id[] = "postrider";
@@ -323,6 +349,7 @@ static err fill(struct tls_set *set, struct tls *tls, struct arena *arena,
 		if (!set_up(context, tls))
 			return library_err(arena, &items[i], "the TLS library can't be set up");
 		TRY(use_certificate(arena, set, context, &items[i]));
+		join_twin(set, context);
 	}
 	return OK;
 }

@@ -1,4 +1,4 @@
-/* Many connections at once, limits, the lack of descriptors, unix sockets. */
+/* Many connections at once, limits, the lack of descriptors, unix sockets, memory of idle ones under TLS. */
 #include "net/listen.h"
 
 #include <setjmp.h>
@@ -7,12 +7,15 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -247,6 +250,59 @@ static void test_peer_count(void **state)
 	peer_count_fini(&count);
 }
 
+/* --- memory under TLS --- */
+
+static void hold_many(uint16_t port, unsigned count, int ready)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct client *c = client_new(dial(port, 0));
+		secure(c);
+		expect(c, "hello");
+		give_z(c, "ECHO a\r\n");
+		expect(c, "a");
+	}
+	if (write(ready, "r", 1) == 1)
+		pause();
+	_exit(0);
+}
+
+/* The budget of an idle connection under TLS, without what the kernel holds. */
+static void test_idle_memory(void **state)
+{
+	enum { COUNT = 400, BUDGET = 30 * 1024 };
+	struct toy_server toy;
+	int ready[2];
+	char o;
+
+	(void)state;
+	if (mallinfo2().uordblks == 0)
+		skip(); /* a sanitizer's malloc counts nothing */
+	toy = (struct toy_server){ .content_fd = -1,
+		                   .tls = toy_tls_server("toy.example"),
+		                   .manner.tls_first = true };
+	toy_server_start(&toy, 2, plenty, NULL);
+	assert_int_equal(pipe(ready), 0);
+	struct client *first = client_new(dial(toy.port, 0)); /* what the library makes once */
+	secure(first);
+	expect(first, "hello");
+	hang_up(first);
+	wait_for(&toy.closed, 1);
+	size_t before = mallinfo2().uordblks;
+	pid_t child = fork();
+	if (child == 0)
+		hold_many(toy.port, COUNT, ready[1]);
+	assert_int_equal(read(ready[0], &o, 1), 1);
+	size_t each = (mallinfo2().uordblks - before) / COUNT;
+	print_message("%zu octets each\n", each);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_in_range(each, 1, BUDGET);
+	wait_for(&toy.closed, COUNT + 1);
+	toy_server_stop(&toy, 1000);
+	close(ready[0]);
+	close(ready[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +310,7 @@ int main(void)
 		cmocka_unit_test(test_no_descriptors),  cmocka_unit_test(test_unix),
 		cmocka_unit_test(test_no_uid_over_tcp), cmocka_unit_test(test_bind_errors),
 		cmocka_unit_test(test_both_families),   cmocka_unit_test(test_peer_count),
+		cmocka_unit_test(test_idle_memory),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

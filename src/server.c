@@ -142,6 +142,7 @@ static err open_protocols(struct server *s)
 	const struct config *config = s->start->config;
 	struct smtp_server_options smtp = { .store = s->store,
 		                            .work = s->work,
+		                            .auth = s->auth,
 		                            .flight = s->flight,
 		                            .hostname = config->hostname,
 		                            .data_dir = config->data_dir,
@@ -154,6 +155,10 @@ static err open_protocols(struct server *s)
 
 	TRY(smtp_server_new(&smtp, &s->smtp));
 	s->services[CONFIG_SMTP] = smtp_server_service(s->smtp, SMTP_ROLE_MX);
+	TRY(smtp_server_set_relay_from(s->smtp, config->network.relay_from.item,
+	                               config->network.relay_from.count));
+	s->services[CONFIG_SUBMISSION] = smtp_server_service(s->smtp, SMTP_ROLE_SUBMISSION);
+	s->services[CONFIG_SUBMISSIONS] = smtp_server_service(s->smtp, SMTP_ROLE_SUBMISSIONS);
 	s->services[CONFIG_LMTP] = smtp_server_service(s->smtp, SMTP_ROLE_LMTP);
 	TRY(pop3_server_new(&pop3, &s->pop3));
 	s->services[CONFIG_POP3] = s->services[CONFIG_POP3S] = pop3_server_service(s->pop3);
@@ -244,6 +249,8 @@ static err apply(struct server *s, struct arena *arena, str config_text, str cer
 	TRY(tls_load(s->tls, arena, certificates.item, certificates.count));
 	TRY(acceptor_set_proxy_from(s->acceptor, config->network.proxy_from.item,
 	                            config->network.proxy_from.count));
+	TRY(smtp_server_set_relay_from(s->smtp, config->network.relay_from.item,
+	                               config->network.relay_from.count));
 	acceptor_set_limits(s->acceptor, connection_limits(&config->limits));
 	auth_set_plaintext(s->auth, config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK);
 	smtp_server_set_limits(s->smtp, &config->limits);

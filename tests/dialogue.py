@@ -11,11 +11,12 @@
     S: <closed>                           the server has closed the connection
     S: <extensions>                       all further lines after EHLO's first
 
-In C, R, B and L \\r \\n \\0 \\\\ \\xNN are octets and {x*2000} is a repetition. The name says to whom: lmtp-*.txt, pop3-*.txt,
-all others are SMTP's. A dialogue that does not begin with a greeting is greeted and says EHLO (LHLO) first; one of POP3 logs
-in. One that does not end closed ends with QUIT, which shows that nothing more had been said. The greeting is always waited for.
+In C, R, B and L \\r \\n \\0 \\\\ \\xNN are octets and {x*2000} is a repetition. The name says to whom: submission-*.txt, lmtp-*.txt,
+pop3-*.txt, all others are port 25's. A dialogue that does not begin with a greeting is greeted and says EHLO (LHLO) first;
+those of submission and POP3 log in. One that does not end closed ends with QUIT, which shows that nothing more had been said. The greeting is always waited for.
 """
 
+import base64
 import fnmatch
 import pathlib
 import re
@@ -27,9 +28,12 @@ FOLDER = pathlib.Path(__file__).resolve().parent / "dialogues"
 WAYS = ("lines", "octets", "at_once")
 ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|[rn0\\])|\{(.+?)\*(\d+)\}")
 
-GREETING = {"smtp": "220 ", "lmtp": "220 ", "pop3": "+OK "}
+LOGIN = b"AUTH PLAIN %s\r\n" % base64.b64encode(b"\0ann@shop.example\0correct horse battery")
+GREETING = {"smtp": "220 ", "submission": "220 ", "lmtp": "220 ", "pop3": "+OK "}
 PROLOGUE = {
     "smtp": [("S", "220 *"), ("C", b"EHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "<extensions>")],
+    "submission": [("S", "220 *"), ("C", b"EHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "<extensions>"),
+                   ("C", LOGIN), ("S", "235 2.7.0 *")],
     "lmtp": [("S", "220 *"), ("C", b"LHLO client.example\r\n"), ("S", "250-mail.shop.example"), ("S", "<extensions>")],
     "pop3": [("S", "+OK mail.shop.example POP3 postrider"), ("C", b"USER pop@shop.example\r\n"), ("S", "+OK Now *"),
              ("C", b"PASS correct horse battery\r\n"), ("S", "+OK 3 messages (* octets)")],
@@ -37,6 +41,7 @@ PROLOGUE = {
 BYE = [("C", b"QUIT\r\n"), ("S", "221 2.0.0 Bye"), ("S", "<closed>")]
 EPILOGUE = {
     "smtp": BYE,
+    "submission": BYE,
     "lmtp": BYE,
     "pop3": [("C", b"QUIT\r\n"), ("S", "+OK Bye"), ("S", "<closed>")],
 }

@@ -5,8 +5,8 @@
 
 const struct config_protocol_row config_protocols[CONFIG_PROTOCOLS] = {
 	[CONFIG_SMTP] = { "smtp", 25, true, false },
-	[CONFIG_SUBMISSION] = { "submission", 587, false, false },
-	[CONFIG_SUBMISSIONS] = { "submissions", 465, false, false },
+	[CONFIG_SUBMISSION] = { "submission", 587, true, false },
+	[CONFIG_SUBMISSIONS] = { "submissions", 465, true, false },
 	[CONFIG_LMTP] = { "lmtp", 24, true, true },
 	[CONFIG_IMAP] = { "imap", 143, false, false },
 	[CONFIG_IMAPS] = { "imaps", 993, false, false },

@@ -130,7 +130,6 @@
 #define LIMIT_COMMAND_ARENA (256u * LIMIT_KB)   /* octets: one command and its reply */
 #define LIMIT_TRANSACTION_ARENA (4u * LIMIT_MB) /* octets: one SMTP transaction's envelope and intent */
 #define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */
-#define LIMIT_SMTP_AUTH_LINE 12288u   /* octets with CRLF of a line of an AUTH exchange; RFC 4954 §4 */
 #define LIMIT_SMTP_REPLY 512u         /* octets of one reply line with CRLF; RFC 5321 §4.5.3.1.5 */
 #define LIMIT_POP3_COMMAND_LINE 1024u /* octets with CRLF; RFC 2449 §4 says 255 */
 #define LIMIT_POP3_REPLY 512u         /* octets of one reply line with CRLF; RFC 2449 §4 */

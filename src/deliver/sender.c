@@ -1,6 +1,7 @@
 #include "deliver/sender.h"
 
 #include "base/limits.h"
+#include "deliver/address.h"
 #include "deliver/lookup.h"
 #include "deliver/seen.h"
 #include "store/directory.h"
@@ -43,4 +44,38 @@ bool sender_receives(const struct directory *directory, struct arena *arena, uin
 
 	seen_init(&w.met, arena);
 	return comes_to(&w, address, 0);
+}
+
+/* `from` is an address or @domain. */
+static bool covers(str from, str address)
+{
+	if (from.len > 0 && from.ptr[0] == '@')
+		return str_eq(str_from(from, 1), address_domain(address));
+	return str_eq(from, address);
+}
+
+/* One of those that the app was given, one of them with a "+detail", or of a domain given as a whole. */
+static bool app_sends_from(const struct app *app, struct arena *arena, str address)
+{
+	str base = address;
+
+	(void)address_without_detail(arena, address, &base);
+	for (size_t i = 0; i < app->from_count; i++)
+		if (covers(app->froms[i], address) || covers(app->froms[i], base))
+			return true;
+	return false;
+}
+
+enum sender_answer sender_check(const struct directory *directory, struct arena *arena,
+                                const struct identity *who, str address)
+{
+	const struct account *account;
+	const struct app *app;
+	bool own;
+
+	if (!identity_find(directory, who, &account, &app))
+		return SENDER_GONE;
+	own = app ? app_sends_from(app, arena, address)
+	          : sender_receives(directory, arena, account->account_id, address);
+	return own ? SENDER_OWN : SENDER_FOREIGN;
 }

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "auth/secret.h"
 #include "base/limits.h"
+#include "deliver/address.h"
 #include "store/commit.h"
 #include "store/directory.h"
 #include "store/store.h"
@@ -131,8 +133,69 @@ static void test_cases(void **state)
 	directory_release(directory);
 }
 
+static const struct {
+	const char *login, *address;
+	enum sender_answer want;
+} logins[] = {
+	{ "bob@shop.example", "bob@shop.example", SENDER_OWN },
+	{ "bob@shop.example", "info@shop.example", SENDER_OWN },
+	{ "bob@shop.example", "orders@far.example", SENDER_FOREIGN },
+	{ "bob@shop.example", "", SENDER_FOREIGN },
+	{ "bob+shop@shop.example", "info@shop.example", SENDER_OWN },
+	{ "bob+shop@shop.example", "info+x@shop.example", SENDER_OWN },
+	{ "bob+shop@shop.example", "any@catch.example", SENDER_OWN },
+	{ "bob+shop@shop.example", "any+x@catch.example", SENDER_OWN },
+	{ "bob+shop@shop.example", "bob@shop.example", SENDER_FOREIGN }, /* its account's, but not its own */
+	{ "bob+shop@shop.example", "bob+shop@shop.example", SENDER_FOREIGN },
+	{ "bob+shop@shop.example", "any@sub.catch.example", SENDER_FOREIGN },
+	{ "bob+shop@shop.example", "@catch.example", SENDER_OWN }, /* no path or field has it */
+	{ "bob+shop@shop.example", "xinfo@shop.example", SENDER_FOREIGN },
+	{ "ann@shop.example", "ann@shop.example", SENDER_GONE }, /* suspended */
+	{ "bob+old@shop.example", "bob@shop.example", SENDER_GONE },
+};
+
+static struct identity *log_in(const struct directory *directory, str login)
+{
+	const struct account *account;
+	str base = login, app = STR("");
+
+	if (str_find_char(login, '+') < login.len) {
+		assert_true(address_without_detail(&arena, login, &base));
+		app = str_slice(login, str_find_char(login, '+') + 1, str_find_char(login, '@'));
+	}
+	assert_int_equal(directory_find_account(directory, base, &account), DIRECTORY_FOUND);
+	return identity_new(account, app, login);
+}
+
+static void test_logins(void **state)
+{
+	const str froms[] = { STR("info@shop.example"), STR("@catch.example") };
+	const struct directory *directory;
+	str secret, verifier;
+
+	(void)state;
+	assert_int_equal(secret_make(&arena, &secret, &verifier).code, ERR_OK);
+	change((struct directory_change){ .kind = DIRECTORY_APP_ADD,
+	                                  .name = STR("bob@shop.example"),
+	                                  .app_name = STR("shop"),
+	                                  .password = verifier,
+	                                  .targets = froms,
+	                                  .target_count = 2 });
+	directory = directory_acquire(store);
+	for (size_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+		struct identity *who = log_in(directory, str_of(logins[i].login));
+
+		print_message("%s as %s\n", logins[i].login, logins[i].address);
+		assert_non_null(who);
+		assert_int_equal(sender_check(directory, &arena, who, str_of(logins[i].address)),
+		                 logins[i].want);
+		identity_free(who);
+	}
+	directory_release(directory);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases), cmocka_unit_test(test_logins) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

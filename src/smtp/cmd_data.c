@@ -28,19 +28,20 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	                                   .lmtp = s->role->lmtp,
 	                                   .esmtp = s->esmtp,
 	                                   .tls = secure,
+	                                   .authenticated = s->identity != NULL,
 	                                   .tls_cipher = tls.cipher,
 	                                   .tls_group = tls.group,
 	                                   .id = tx->id,
 	                                   .for_path = tx->path_count == 1 ? tx->first_path->text : STR(""),
 	                                   .time_ms = tx->received_ms });
 	TRY(buf_err(&trace));
-	return smtp_content_begin(&tx->content,
-	                          &(struct smtp_content_options){ .store = s->server->store,
-	                                                          .pool = tx->arena.pool,
-	                                                          .hostname = s->server->hostname,
-	                                                          .trace = buf_str(&trace),
-	                                                          .size_limit = tx->size_limit,
-	                                                          .counted = counted });
+	TRY(smtp_content_begin(&tx->content, &(struct smtp_content_options){ .store = s->server->store,
+	                                                                     .pool = tx->arena.pool,
+	                                                                     .hostname = s->server->hostname,
+	                                                                     .trace = buf_str(&trace),
+	                                                                     .size_limit = tx->size_limit,
+	                                                                     .counted = counted }));
+	return smtp_submission_begin(s);
 }
 
 enum next smtp_cmd_data(struct smtp_session *s, str argument)
@@ -71,7 +72,14 @@ static enum next data_committed(struct session *session, struct session_wait *wa
 	return smtp_message_finish(s, smtp_reply_of_commit(e), e);
 }
 
-static void commit_abandoned(struct session_wait *wait) { smtp_tx_free(smtp_tx_of_commit_wait(wait)); }
+static void commit_abandoned(struct session_wait *wait)
+{
+	struct smtp_tx *tx = smtp_tx_of_commit_wait(wait);
+
+	if (tx->op.result.code == ERR_OK)
+		tx->limit_taken = 0; /* it was delivered, though nobody is there to hear it */
+	smtp_tx_free(tx);
+}
 
 static enum next commit(struct smtp_session *s)
 {
@@ -155,9 +163,11 @@ enum next smtp_message_end(struct smtp_session *s)
 {
 	struct smtp_content *content = &s->tx->content;
 	enum smtp_reply verdict = smtp_content_verdict(content);
+	err e, why = content->failed;
 	enum next next;
-	err e;
 
+	if (verdict == SMTP_REPLY_ACCEPTED)
+		verdict = smtp_check_origin(s, &why);
 	if (verdict == SMTP_REPLY_ACCEPTED) {
 		read_content(s);
 		verdict = smtp_content_verdict(content);
@@ -167,7 +177,7 @@ enum next smtp_message_end(struct smtp_session *s)
 		return e.code == ERR_OK ? next : smtp_message_finish(s, verdict, OK);
 	}
 	if (verdict != SMTP_REPLY_ACCEPTED)
-		return smtp_message_finish(s, verdict, content->failed);
+		return smtp_message_finish(s, verdict, why);
 	if (!draft_finish(content->draft))
 		return commit(s);
 	next = submit(s, sync_run, data_synced, &e);

@@ -24,6 +24,21 @@ static bool hello(struct smtp_session *s, str argument, bool esmtp)
 	return true;
 }
 
+/* Nothing where no password is taken on this connection. */
+static void add_auth(const struct smtp_session *s, struct buf *out)
+{
+	char room[LIMIT_SMTP_REPLY / 2];
+	struct buf mechanisms;
+
+	buf_init_fixed(&mechanisms, room, sizeof room);
+	sasl_add_mechanisms(&s->session, &s->sasl, &mechanisms);
+	if (mechanisms.len == 0)
+		return;
+	buf_add(out, STR("250-AUTH"));
+	buf_add(out, buf_str(&mechanisms));
+	buf_add(out, CRLF);
+}
+
 enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
 {
 	char room[2 * LIMIT_SMTP_REPLY];
@@ -39,6 +54,8 @@ enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
 	buf_add(&out, STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-ENHANCEDSTATUSCODES\r\n"));
 	if (conn_can_start_tls(s->session.conn))
 		buf_add(&out, STR("250-STARTTLS\r\n"));
+	if (s->role->submission && !s->identity)
+		add_auth(s, &out);
 	buf_add(&out, STR("250 LIMITS MAILMAX="));
 	buf_add_u64(&out, atomic_load(&s->server->transactions));
 	buf_add(&out, STR(" RCPTMAX="));

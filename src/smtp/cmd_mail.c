@@ -1,5 +1,6 @@
-/* MAIL FROM:<reverse-path> [SIZE=n] [BODY=7BIT|8BITMIME] (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152). A space
- * after the colon is tolerated, as everybody does: printers and old programs send it. */
+/* MAIL FROM:<reverse-path> [SIZE=n] [BODY=7BIT|8BITMIME] [AUTH=...] (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152;
+ * RFC 4954 §5: whom the client claims to relay for is read and believed by nobody, as for an untrusted one).
+ * A space after the colon is tolerated, as everybody does: printers and old programs send it. */
 #include "smtp/command_line.h"
 #include "smtp/session_internal.h"
 
@@ -19,8 +20,11 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 	struct smtp_mail_parameters parameters;
 	struct smtp_path path;
 	uint64_t limit = atomic_load(&s->server->message_size_octets);
+	enum smtp_reply wrong = smtp_may_send(s);
 	err e;
 
+	if (wrong != SMTP_REPLY_MAIL_OK)
+		return smtp_say(s, wrong);
 	if (s->transactions >= atomic_load(&s->server->transactions))
 		return smtp_say(s, SMTP_REPLY_TOO_MANY_MESSAGES);
 	if (!scan_word_nocase(&in, STR("FROM:")))
@@ -36,8 +40,13 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
 	if (e.code != ERR_OK)
 		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
+	if (parameters.has_auth && !s->role->submission)
+		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
 	if (parameters.size > limit)
 		return too_big(s, limit);
+	wrong = smtp_check_reverse_path(s, &path);
+	if (wrong != SMTP_REPLY_MAIL_OK)
+		return smtp_say_with(s, wrong, path.text);
 	if (smtp_tx_new(s, path.text, parameters.size, &s->tx).code != ERR_OK)
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
 	s->transactions++;

@@ -33,11 +33,33 @@ enum smtp_reply smtp_reply_of_route(enum route_answer answer)
 	return SMTP_REPLY_FAILED;
 }
 
+/* Would this client's mail be sent to other servers? */
+static bool may_relay(const struct smtp_session *s) { return s->role->submission || s->trusted; }
+
+static enum next rejected(struct smtp_session *s, const struct smtp_path *path, enum smtp_reply reply)
+{
+	smtp_report_recipient_rejected(s, path->text, reply);
+	return smtp_say(s, reply);
+}
+
+/* The app has sent all that it may for now. */
+static enum next limited(struct smtp_session *s, const struct smtp_path *path, int64_t wait_ms)
+{
+	char room[24];
+	struct buf seconds;
+
+	buf_init_fixed(&seconds, room, sizeof room);
+	buf_add_i64(&seconds, (wait_ms + 999) / 1000);
+	smtp_report_recipient_rejected(s, path->text, SMTP_REPLY_LIMITED);
+	return smtp_say_with(s, SMTP_REPLY_LIMITED, buf_str(&seconds));
+}
+
 enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
 {
 	scan in = { argument, 0 };
 	struct smtp_path path;
 	enum route_answer answer;
+	int64_t wait_ms = 0;
 	err e;
 
 	if (!scan_word_nocase(&in, STR("TO:")))
@@ -55,10 +77,15 @@ enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
 		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
 	if (s->tx->path_count >= atomic_load(&s->server->recipients))
 		return smtp_say(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
+	if (!smtp_limit_take(s, &wait_ms))
+		return limited(s, &path, wait_ms);
 	answer = smtp_tx_add_path(s, &path);
-	if (answer == ROUTE_TAKEN)
+	if (answer == ROUTE_TAKEN) {
 		s->state = SMTP_STATE_RCPT;
-	else
-		smtp_report_recipient_rejected(s, path.text, smtp_reply_of_route(answer));
-	return smtp_say(s, smtp_reply_of_route(answer));
+		return smtp_say(s, SMTP_REPLY_RCPT_OK);
+	}
+	smtp_limit_give_back(s->tx, 1);
+	return rejected(s, &path,
+	                may_relay(s) && answer == ROUTE_FOREIGN ? SMTP_REPLY_NOT_SENDING_YET
+	                                                        : smtp_reply_of_route(answer));
 }

@@ -18,6 +18,8 @@ enum next smtp_secured(struct session *session)
 	struct smtp_session *s = (struct smtp_session *)session;
 
 	smtp_rollback(s);
+	identity_free(s->identity);
+	s->identity = NULL;
 	s->state = SMTP_STATE_NEW;
 	s->hello_len = 0;
 	s->esmtp = false;

@@ -59,6 +59,21 @@ static err size_parameter(const scan *s, str value, struct smtp_mail_parameters 
 	return OK;
 }
 
+static bool is_upper_hex(char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F'); }
+
+/* "<>" or xtext (RFC 4954 §5, RFC 3461 §4): "+" only before two digits. */
+static err auth_parameter(const scan *s, str value, struct smtp_mail_parameters *out)
+{
+	bool wrong = out->has_auth || value.len == 0;
+
+	for (size_t i = 0; i < value.len; i++)
+		wrong = wrong ||
+		        (value.ptr[i] == '+' && (i + 2 >= value.len || !is_upper_hex(value.ptr[i + 1]) ||
+		                                 !is_upper_hex(value.ptr[i + 2])));
+	out->has_auth = true;
+	return wrong ? scan_err(s, ERR_SYNTAX, "AUTH is given twice or is neither <> nor xtext") : OK;
+}
+
 err smtp_mail_parameters_parse(scan *s, struct smtp_mail_parameters *out)
 {
 	struct smtp_mail_parameters p = { 0 };
@@ -75,6 +90,8 @@ err smtp_mail_parameters_parse(scan *s, struct smtp_mail_parameters *out)
 				return scan_err(s, ERR_SYNTAX,
 				                "BODY is given twice or is neither 7BIT nor 8BITMIME");
 			p.has_body = true;
+		} else if (str_eq_nocase(next.keyword, STR("AUTH"))) {
+			TRY(auth_parameter(s, next.value, &p));
 		} else {
 			return scan_err(s, ERR_MISSING, "there is a parameter that is not offered here");
 		}

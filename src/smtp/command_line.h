@@ -17,10 +17,11 @@ err smtp_command_line_parse(str line, struct smtp_command_line *out) MUST_USE;
 
 struct smtp_mail_parameters {
 	uint64_t size; /* RFC 1870; 0: not said */
-	bool has_size, has_body;
+	bool has_size, has_body, has_auth;
 };
 
-/* Reads what follows the reverse-path: *( SP esmtp-param ) to the end.
+/* Reads what follows the reverse-path: *( SP esmtp-param ) to the end. Whether AUTH is offered on this
+ * connection is the caller's to ask.
  * ERR_SYNTAX not well-formed, twice, or a value that can't be   ERR_MISSING a parameter nobody offered */
 err smtp_mail_parameters_parse(scan *s, struct smtp_mail_parameters *out) MUST_USE;
 

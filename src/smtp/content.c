@@ -19,6 +19,18 @@ err smtp_content_begin(struct smtp_content *c, const struct smtp_content_options
 	return draft_add(c->draft, options->trace);
 }
 
+err smtp_content_submit(struct smtp_content *c, struct arena *arena, str date, str message_id)
+{
+	struct origin *origin = arena_new(arena, struct origin, 1);
+
+	if (!origin)
+		return ERR_NO_MEMORY;
+	TRY(origin_init(origin, arena));
+	amend_fill(&c->amend, date, message_id);
+	c->origin = origin;
+	return OK;
+}
+
 void smtp_content_drop(struct smtp_content *c, err e)
 {
 	if (c->failed.code == ERR_OK)
@@ -42,6 +54,8 @@ static void take_run(struct smtp_content *c, str run)
 {
 	str kept;
 
+	if (c->origin)
+		origin_push(c->origin, run);
 	c->size += run.len;
 	if (c->draft && (c->size > c->size_limit || c->data.fault != SMTP_DATA_CLEAN))
 		smtp_content_drop(c, OK); /* the verdict says why */

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/flight.h"
 #include "deliver/amend.h"
+#include "deliver/origin.h"
 #include "smtp/data.h"
 #include "smtp/reply.h"
 
@@ -23,9 +24,10 @@ struct store;
 struct smtp_content {
 	struct smtp_data data;
 	struct amend amend;
-	struct draft *draft; /* NULL: none, or dropped */
-	uint64_t size_limit; /* octets without the trace field */
-	uint64_t size;       /* the same, so far */
+	struct origin *origin; /* of a submission, else NULL */
+	struct draft *draft;   /* NULL: none, or dropped */
+	uint64_t size_limit;   /* octets without the trace field */
+	uint64_t size;         /* the same, so far */
 	uint64_t
 		trace_size; /* octets of the trace field, which no fingerprint covers: it never comes twice */
 	err failed;         /* why it can't be kept */
@@ -55,6 +57,10 @@ struct smtp_content_options {
 
 /* Before the first octet. ERR_NOSPACE. */
 err smtp_content_begin(struct smtp_content *c, const struct smtp_content_options *options) MUST_USE;
+
+/* The same for a submission, after smtp_content_begin: the fields are added where its header has none
+ * (deliver/amend.h), and `origin` hears it. All lives in `arena`. ERR_NOSPACE. */
+err smtp_content_submit(struct smtp_content *c, struct arena *arena, str date, str message_id) MUST_USE;
 
 enum smtp_content_want {
 	SMTP_CONTENT_MORE,  /* octets, all given are used */

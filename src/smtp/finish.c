@@ -40,6 +40,7 @@ enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err
 	if (reply == SMTP_REPLY_ACCEPTED) {
 		smtp_report_accepted(s->tx);
 		s->errors = 0;
+		s->tx->limit_taken = 0;
 	} else {
 		smtp_report_message_rejected(s, s->tx, reply, buf_str(&detail));
 	}

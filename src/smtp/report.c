@@ -47,6 +47,12 @@ static struct log_field message_id_field(str id)
 	return id.len > 0 ? LOG_STR("message_id", id) : LOG_JSON("message_id", STR("null"));
 }
 
+/* The last one of its line, since it may end it. */
+static struct log_field login_field(const struct smtp_tx *tx)
+{
+	return tx->login.len > 0 ? LOG_STR("login", tx->login) : (struct log_field){ 0 };
+}
+
 static str peer_text(const struct smtp_session *s, char room[static 64])
 {
 	struct buf out;
@@ -96,6 +102,8 @@ err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 		                                       LOG_INT("size", draft_size(tx->content.draft)),
 		                                       LOG_JSON("accounts", list_end(&accounts)),
 		                                       message_id_field(id),
+		                                       LOG_STR("service", str_of(s->role->service)),
+		                                       login_field(tx),
 		                                       { 0 } });
 		buf_add(&lines, buf_str(&line));
 	} while (at.path || at.target < tx->route.count);
@@ -141,6 +149,8 @@ void smtp_report_message_rejected(struct smtp_session *s, const struct smtp_tx *
 		                                 LOG_JSON("forward_paths", list_end(&paths)),
 		                                 LOG_INT("size", tx->content.size),
 		                                 LOG_STR("reply", buf_str(&text)),
+		                                 LOG_STR("service", str_of(s->role->service)),
+		                                 login_field(tx),
 		                                 { 0 } });
 	} while (at.path);
 }
@@ -159,5 +169,7 @@ void smtp_report_recipient_rejected(struct smtp_session *s, str forward_path, en
 	                                 LOG_STR("reverse_path", s->tx->reverse_path),
 	                                 LOG_STR("forward_path", forward_path),
 	                                 LOG_STR("reply", buf_str(&text)),
+	                                 LOG_STR("service", str_of(s->role->service)),
+	                                 login_field(s->tx),
 	                                 { 0 } });
 }

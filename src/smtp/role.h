@@ -1,8 +1,10 @@
 /* smtp/role.h: the services that speak SMTP, and in what they differ. One table; nothing else asks which port
  * a client came to.
  *
- *   smtp   mail from other servers (RFC 5321): for our own domains, from anybody
- *   lmtp   mail from another server of ours (RFC 2033): the same, with one reply a recipient
+ *   smtp          mail from other servers (RFC 5321): for our own domains, from anybody
+ *   submission    mail from people and programs of ours (RFC 6409): who logged in sends under own addresses
+ *   submissions   the same under TLS from the first octet (RFC 8314)
+ *   lmtp          mail from another server of ours (RFC 2033): one reply a recipient
  */
 #ifndef SMTP_ROLE_H
 #define SMTP_ROLE_H
@@ -10,13 +12,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum smtp_role_name { SMTP_ROLE_MX, SMTP_ROLE_LMTP, SMTP_ROLES };
+enum smtp_role_name { SMTP_ROLE_MX, SMTP_ROLE_SUBMISSION, SMTP_ROLE_SUBMISSIONS, SMTP_ROLE_LMTP, SMTP_ROLES };
 
 struct smtp_role {
 	enum smtp_role_name name;
 	const char *service; /* as in [listen] and in logs */
 	bool lmtp;           /* LHLO; after the content one reply for each recipient taken */
 	bool greets_first;   /* a client that speaks before it was greeted is refused */
+	bool submission;     /* AUTH is offered and required, senders are checked, headers completed */
 	size_t line_max;     /* octets of a command line with CRLF */
 };
 

@@ -34,6 +34,7 @@ static err fill(struct smtp_server *server, const struct smtp_server_options *op
 	server->refusal = buf_str(&refusal);
 	server->store = options->store;
 	server->work = options->work;
+	server->auth = options->auth;
 	server->flight = options->flight;
 	for (size_t i = 0; i < SMTP_ROLES; i++) {
 		struct smtp_service *service = &server->services[i];
@@ -55,6 +56,7 @@ err smtp_server_new(const struct smtp_server_options *options, struct smtp_serve
 	if (!server)
 		return ERR_NO_MEMORY;
 	arena_init(&server->arena, NULL, 64 * LIMIT_KB);
+	pthread_mutex_init(&server->relay_lock, NULL);
 	e = fill(server, options);
 	if (e.code != ERR_OK) {
 		smtp_server_free(server);
@@ -81,10 +83,40 @@ void smtp_server_set_limits(struct smtp_server *server, const struct limits *lim
 	atomic_store(&server->idle_s, limits->smtp_idle_s);
 }
 
+err smtp_server_set_relay_from(struct smtp_server *server, const ip_network *networks, size_t count)
+{
+	ip_network *copy = count > 0 ? malloc(count * sizeof *copy) : NULL, *former;
+
+	if (count > 0 && !copy)
+		return ERR_NO_MEMORY;
+	if (count > 0)
+		memcpy(copy, networks, count * sizeof *copy);
+	pthread_mutex_lock(&server->relay_lock);
+	former = server->relay_from;
+	server->relay_from = copy;
+	server->relay_from_count = count;
+	pthread_mutex_unlock(&server->relay_lock);
+	free(former);
+	return OK;
+}
+
+bool smtp_server_trusts(struct smtp_server *server, ip peer)
+{
+	bool trusted = false;
+
+	pthread_mutex_lock(&server->relay_lock);
+	for (size_t i = 0; i < server->relay_from_count && !trusted; i++)
+		trusted = ip_in(peer, server->relay_from[i]);
+	pthread_mutex_unlock(&server->relay_lock);
+	return trusted;
+}
+
 void smtp_server_free(struct smtp_server *server)
 {
 	if (!server)
 		return;
+	pthread_mutex_destroy(&server->relay_lock);
+	free(server->relay_from);
 	arena_reset(&server->arena);
 	free(server);
 }

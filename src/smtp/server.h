@@ -1,12 +1,12 @@
-/* smtp/server.h: the receiving side of SMTP and LMTP: what all its sessions share.
+/* smtp/server.h: the receiving side of SMTP, submission and LMTP: what all its sessions share.
  *
  * A session greets, takes EHLO or HELO, MAIL, RCPT and DATA, and hands one commit to the store for each
  * message: 250 after DATA means that it is durable. Mail is taken for the domains of the store's directory
  * and for nobody else. In what the services differ stands in smtp/role.h.
  *
  * RFC 5321, RFC 2033; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING (RFC 3030),
- * ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), LIMITS (RFC 9422). Every reply stands in
- * smtp/replies.def and in doc/replies.md.
+ * ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), AUTH (RFC 4954), LIMITS (RFC 9422). Every reply stands
+ * in smtp/replies.def and in doc/replies.md.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H
@@ -17,6 +17,7 @@
 #include "net/conn.h"
 #include "smtp/role.h"
 
+struct auth;
 struct flight;
 struct smtp_server;
 struct store;
@@ -24,6 +25,7 @@ struct store;
 struct smtp_server_options {
 	struct store *store;
 	struct work *work;
+	struct auth *auth;     /* whose logins submission takes */
 	struct flight *flight; /* NULL: no slots are set and nothing is quarantined (tests) */
 	str hostname; /* of the greeting, the Received field, and our name in Authentication-Results */
 	str data_dir; /* quarantined/ is below it */
@@ -39,6 +41,10 @@ struct conn_service smtp_server_service(struct smtp_server *server, enum smtp_ro
 
 /* Any thread. New limits hold for transactions begun from now on. */
 void smtp_server_set_limits(struct smtp_server *server, const struct limits *limits);
+
+/* Any thread. From here on peers of these networks may send to anybody without logging in; copied.
+ * ERR_NOSPACE: the former ones stay. */
+err smtp_server_set_relay_from(struct smtp_server *server, const ip_network *networks, size_t count) MUST_USE;
 
 /* After the last session is gone. NULL is legal. */
 void smtp_server_free(struct smtp_server *server);

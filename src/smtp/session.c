@@ -104,6 +104,12 @@ static enum next cmd_speaks_smtp(struct smtp_session *s, str argument)
 	return smtp_say(s, SMTP_REPLY_SPEAKS_SMTP);
 }
 
+static enum next cmd_auth_elsewhere(struct smtp_session *s, str argument)
+{
+	(void)argument;
+	return smtp_say(s, SMTP_REPLY_AUTH_ELSEWHERE);
+}
+
 static enum next cmd_help(struct smtp_session *s, str argument);
 
 /* --- the table --- */
@@ -113,7 +119,8 @@ static enum next cmd_help(struct smtp_session *s, str argument);
 #define ALWAYS (ANY | IN(REFUSED))
 
 #define ROLE(name) (1u << SMTP_ROLE_##name)
-#define SMTP ROLE(MX)
+#define SUBM (ROLE(SUBMISSION) | ROLE(SUBMISSIONS))
+#define SMTP (ROLE(MX) | SUBM)
 #define LMTP ROLE(LMTP)
 #define ALL (SMTP | LMTP)
 
@@ -141,11 +148,12 @@ static const struct smtp_command {
 	{ STR_INIT("VRFY"),     true,  ALL,   ANY,                 REQUIRED,  cmd_vrfy },
 	{ STR_INIT("HELP"),     true,  ALL,   ANY,                 OPTIONAL,  cmd_help },
 	{ STR_INIT("STARTTLS"), true,  ALL,   IN(NEW) | IN(READY), NONE,      smtp_cmd_starttls },
+	{ STR_INIT("AUTH"),     true,  SUBM,  IN(READY),           REQUIRED,  smtp_cmd_auth },
 	{ STR_INIT("QUIT"),     true,  ALL,   ALWAYS,              NONE,      cmd_quit },
 	{ STR_INIT("EHLO"),     false, LMTP,  ANY,                 OPTIONAL,  cmd_speaks_lmtp },
 	{ STR_INIT("HELO"),     false, LMTP,  ANY,                 OPTIONAL,  cmd_speaks_lmtp },
 	{ STR_INIT("LHLO"),     false, SMTP,  ANY,                 OPTIONAL,  cmd_speaks_smtp },
-	{ STR_INIT("AUTH"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
+	{ STR_INIT("AUTH"),     false, ALL,   ANY,                 OPTIONAL,  cmd_auth_elsewhere },
 	{ STR_INIT("ETRN"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("EXPN"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	/* clang-format on */
@@ -194,7 +202,8 @@ static enum smtp_reply out_of_order(const struct smtp_session *s, const struct s
 		return SMTP_REPLY_REFUSED;
 	if (s->state == SMTP_STATE_NEW)
 		return smtp_hello_first(s);
-	if (command->run == smtp_cmd_mail || command->run == smtp_cmd_starttls)
+	if (command->run == smtp_cmd_mail || command->run == smtp_cmd_starttls ||
+	    command->run == smtp_cmd_auth)
 		return SMTP_REPLY_NESTED_MAIL;
 	if (s->state == SMTP_STATE_CHUNKS)
 		return SMTP_REPLY_CHUNKS_UNDER_WAY;
@@ -223,6 +232,8 @@ static enum next smtp_line(struct session *session, str line)
 
 	if (!s->heard && !hear_first(s))
 		return refuse(s);
+	if (sasl_is_open(&s->sasl))
+		return sasl_line(session, &s->sasl, line);
 	if (smtp_command_line_parse(line, &parsed).code != ERR_OK)
 		return smtp_say(s, SMTP_REPLY_BAD_LINE);
 	command = find_command(s, parsed.verb);
@@ -246,6 +257,9 @@ static enum next smtp_opened(struct session *session)
 
 	s->server = service->server;
 	s->role = service->role;
+	s->sasl =
+		(struct sasl){ .protocol = &smtp_sasl, .auth = s->server->auth, .service = s->role->service };
+	s->trusted = smtp_server_trusts(s->server, session->peer);
 	session_set_timeout(session, 1000 * (int64_t)atomic_load(&s->server->idle_s));
 	if (s->role->greets_first && conn_input_waits(session->conn)) {
 		s->heard = true;
@@ -258,6 +272,8 @@ static enum next smtp_line_too_long(struct session *session)
 {
 	struct smtp_session *s = (struct smtp_session *)session;
 
+	if (sasl_is_open(&s->sasl))
+		return sasl_line_too_long(session, &s->sasl);
 	return say_number(s, SMTP_REPLY_LONG_LINE, s->role->line_max);
 }
 
@@ -288,6 +304,8 @@ static void smtp_closed(struct session *session)
 {
 	struct smtp_session *s = (struct smtp_session *)session;
 
+	sasl_closed(session, &s->sasl);
+	identity_free(s->identity);
 	smtp_tx_free(s->tx);
 	s->tx = NULL;
 }

@@ -2,8 +2,10 @@
 #ifndef SMTP_SESSION_INTERNAL_H
 #define SMTP_SESSION_INTERNAL_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 
+#include "session/sasl.h"
 #include "session/session.h"
 #include "smtp/reply.h"
 #include "smtp/server.h"
@@ -26,7 +28,10 @@ struct smtp_session {
 	const struct smtp_role *role;
 	struct smtp_tx *tx; /* NULL: none, or lent */
 	enum smtp_state state;
-	bool heard; /* its first line came */
+	struct identity *identity; /* who logged in, or NULL */
+	struct sasl sasl;
+	bool trusted; /* its peer is of network.relay_from */
+	bool heard;   /* its first line came */
 	bool esmtp;
 	uint32_t errors;       /* 5xx since the last message taken */
 	uint32_t transactions; /* so far */
@@ -50,12 +55,16 @@ struct smtp_service {
 struct smtp_server {
 	struct store *store;
 	struct work *work;
+	struct auth *auth;
 	struct flight *flight;
 	str hostname;
 	str aside_dir; /* octets of quarantined messages */
 	str refusal;   /* for connections over a limit */
 	struct smtp_service services[SMTP_ROLES];
 	struct arena arena;
+	pthread_mutex_t relay_lock; /* over relay_from */
+	ip_network *relay_from;
+	size_t relay_from_count;
 	_Atomic uint64_t sequence; /* of message ids */
 	_Atomic uint64_t message_size_octets;
 	_Atomic uint32_t recipients, transactions, idle_s;
@@ -65,6 +74,9 @@ struct smtp_server {
 		struct flight_slot *slot;
 	} loops[LIMIT_LOOPS];
 };
+
+/* Is `peer` of network.relay_from? */
+bool smtp_server_trusts(struct smtp_server *server, ip peer);
 
 extern const struct session_protocol smtp_protocol; /* smtp/session.c; without what is a role's */
 
@@ -95,6 +107,8 @@ enum next smtp_cmd_rcpt(struct smtp_session *s, str argument);
 enum next smtp_cmd_data(struct smtp_session *s, str argument);
 enum next smtp_cmd_bdat(struct smtp_session *s, str argument);
 enum next smtp_cmd_starttls(struct smtp_session *s, str argument);
+enum next smtp_cmd_auth(struct smtp_session *s, str argument);
+extern const struct sasl_protocol smtp_sasl;
 enum next smtp_secured(struct session *session); /* after its handshake */
 
 /* --- a message, by DATA or BDAT (cmd_data.c) --- */
@@ -111,6 +125,26 @@ enum next smtp_message_end(struct smtp_session *s);
 /* The one place where a transaction that got as far as its message ends (finish.c). `e` is why, where a reply
  * wants to know. */
 enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err e);
+
+/* --- submission (submission.c); each is content with a session of another role --- */
+
+/* MAIL_OK, or why this client may not send yet. */
+enum smtp_reply smtp_may_send(const struct smtp_session *s);
+
+/* MAIL_OK, or why it may not with this reverse-path. */
+enum smtp_reply smtp_check_reverse_path(struct smtp_session *s, const struct smtp_path *path);
+
+/* Takes one recipient of this transaction out of the app's limit. False: it is used up for *wait_ms. */
+bool smtp_limit_take(struct smtp_session *s, int64_t *wait_ms);
+
+/* Gives back so many of what was taken, if it was: a recipient was refused, or the message not accepted. */
+void smtp_limit_give_back(struct smtp_tx *tx, uint32_t recipients);
+
+/* Before the first octet: the header will be completed and its From and Sender read. ERR_NOSPACE. */
+err smtp_submission_begin(struct smtp_session *s) MUST_USE;
+
+/* The message is there: ACCEPTED, or why From and Sender are not to be sent; *why says it in words. */
+enum smtp_reply smtp_check_origin(struct smtp_session *s, err *why);
 
 /* --- a chunk (cmd_bdat.c) --- */
 

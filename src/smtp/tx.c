@@ -22,6 +22,8 @@ err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size
 	if (!tx)
 		return ERR_NO_MEMORY;
 	e = arena_copy(&arena, reverse_path, &tx->reverse_path);
+	if (e.code == ERR_OK && s->identity)
+		e = arena_copy(&arena, s->identity->login, &tx->login);
 	if (e.code != ERR_OK) {
 		arena_reset(&arena);
 		return e;
@@ -207,6 +209,7 @@ void smtp_tx_free(struct smtp_tx *tx)
 
 	if (!tx)
 		return;
+	smtp_limit_give_back(tx, tx->limit_taken);
 	smtp_content_fini(&tx->content);
 	arena = tx->arena; /* it holds itself */
 	arena_reset(&arena);

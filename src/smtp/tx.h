@@ -36,6 +36,8 @@ struct smtp_tx {
 	char id_octets[DELIVER_ID_LEN];
 	str id;
 	str reverse_path;
+	str login;              /* who logged in; empty: nobody */
+	uint32_t limit_taken;   /* recipients that count against its limit until the message is refused */
 	uint64_t declared_size; /* 0: unknown */
 	uint64_t size_limit;    /* as it was when the transaction began */
 	struct smtp_forward_path *first_path, *last_path;

@@ -54,18 +54,27 @@ size_t str_find(str s, str needle)
 	return hit ? (size_t)(hit - s.ptr) : s.len;
 }
 
-static str trim(str s, const char *set)
+static bool is_wsp(char c) { return c == ' ' || c == '\t'; }
+
+static bool is_space(char c) { return is_wsp(c) || c == '\r' || c == '\n'; }
+
+str str_trim_wsp(str s)
 {
-	while (s.len && strchr(set, s.ptr[0]) && s.ptr[0])
+	while (s.len && is_wsp(s.ptr[0]))
 		s = str_from(s, 1);
-	while (s.len && s.ptr[s.len - 1] && strchr(set, s.ptr[s.len - 1]))
+	while (s.len && is_wsp(s.ptr[s.len - 1]))
 		s.len--;
 	return s;
 }
 
-str str_trim_wsp(str s) { return trim(s, " \t"); }
-
-str str_trim(str s) { return trim(s, " \t\r\n"); }
+str str_trim(str s)
+{
+	while (s.len && is_space(s.ptr[0]))
+		s = str_from(s, 1);
+	while (s.len && is_space(s.ptr[s.len - 1]))
+		s.len--;
+	return s;
+}
 
 str str_cut(str *rest, char c)
 {

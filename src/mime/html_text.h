@@ -27,6 +27,16 @@ static inline void mime_text_add(struct mime_text *t, char c)
 		t->full = true;
 }
 
+static inline void mime_text_add_all(struct mime_text *t, str s)
+{
+	size_t len = s.len < t->room - t->len ? s.len : t->room - t->len;
+
+	if (len)
+		memcpy(t->octets + t->len, s.ptr, len);
+	t->len += len;
+	t->full |= len < s.len;
+}
+
 /* All zero begins. */
 struct mime_html_text {
 	int state;

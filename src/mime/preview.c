@@ -26,44 +26,67 @@ void mime_preview_begin(struct mime_preview *p, bool is_html, str charset, mime_
 	p->source = (struct mime_text){ p->octets, 0, room, false };
 }
 
-static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f'; }
+static const bool spaces[256] = { [' '] = true, ['\t'] = true, ['\r'] = true, ['\n'] = true, ['\f'] = true };
 
-static void plain_octet(struct mime_preview *p, char c)
+static bool is_space(char c) { return spaces[(unsigned char)c]; }
+
+/* Words of a line that is not quoted, with one space between two. */
+static void add_words(struct mime_preview *p, str s)
 {
-	if (c == '\n') {
-		str line = { p->line, p->line_at };
-		p->is_over = str_eq(line, STR("-- ")) || str_eq(line, STR("-- \r"));
-		if (p->is_over)
-			p->source.len = p->line_source;
-		p->line_source = p->source.len;
-		p->line_at = 0;
-		p->is_quoted = false;
-		p->space = true;
-		return;
+	for (size_t i = 0; i < s.len;) {
+		size_t start = i;
+		while (i < s.len && !is_space(s.ptr[i]))
+			i++;
+		if (i > start) {
+			if (p->space && p->source.len)
+				mime_text_add(&p->source, ' ');
+			mime_text_add_all(&p->source, str_slice(s, start, i));
+		}
+		p->space = i == start;
+		i += p->space;
 	}
-	p->is_quoted |= p->line_at == 0 && c == '>';
-	if (p->line_at < sizeof p->line)
-		p->line[p->line_at++] = c;
-	if (is_space(c)) {
-		p->space = true;
-	} else if (!p->is_quoted) {
-		if (p->space && p->source.len)
-			mime_text_add(&p->source, ' ');
-		p->space = false;
-		mime_text_add(&p->source, c);
+}
+
+/* A line of plain text ends: a signature separator takes back nothing but itself, and all that follows. */
+static void end_line(struct mime_preview *p)
+{
+	str line = { p->line, p->line_at };
+
+	p->is_over = str_eq(line, STR("-- ")) || str_eq(line, STR("-- \r"));
+	if (p->is_over)
+		p->source.len = p->line_source;
+	p->line_source = p->source.len;
+	p->line_at = 0;
+	p->is_quoted = false;
+	p->space = true;
+}
+
+static void take_plain(struct mime_preview *p, str octets)
+{
+	while (octets.len && !p->is_over) {
+		size_t lf = str_find_char(octets, '\n');
+		str piece = str_slice(octets, 0, lf);
+		if (piece.len) {
+			p->is_quoted |= p->line_at == 0 && piece.ptr[0] == '>';
+			for (size_t i = 0; i < piece.len && p->line_at < sizeof p->line; i++)
+				p->line[p->line_at++] = piece.ptr[i];
+			if (!p->is_quoted)
+				add_words(p, piece);
+		}
+		if (lf < octets.len)
+			end_line(p);
+		octets = str_from(octets, lf + (lf < octets.len));
 	}
 }
 
 static void take_text(struct mime_preview *p, str octets)
 {
 	if (p->is_wide) {
-		for (size_t i = 0; i < octets.len; i++)
-			mime_text_add(&p->source, octets.ptr[i]);
+		mime_text_add_all(&p->source, octets);
 	} else if (p->is_html) {
 		mime_html_text(&p->html, octets, &p->source);
 	} else {
-		for (size_t i = 0; i < octets.len && !p->is_over; i++)
-			plain_octet(p, octets.ptr[i]);
+		take_plain(p, octets);
 	}
 }
 

@@ -140,14 +140,21 @@ static void give_spaces(struct mime_qp_decoder *d, struct buf *out)
 	d->spaces_len = 0;
 }
 
-static bool is_plain(char c) { return (unsigned char)c > ' ' && c != '='; }
+static inline bool is_plain(char c) { return (unsigned char)c > ' ' && c != '='; }
 
-/* An octet that stands for itself whatever comes before it: a space does within a line. */
-static bool is_run(str s, size_t at)
+/* Octets at the front of `s` that stand for themselves whatever comes before them: a space within a line
+ * does. */
+static size_t decode_run(str s)
 {
-	bool space = s.ptr[at] == ' ' || s.ptr[at] == '\t';
+	const char *p = s.ptr, *end = s.ptr + s.len;
 
-	return is_plain(s.ptr[at]) || (space && at + 1 < s.len && is_plain(s.ptr[at + 1]));
+	for (;;) {
+		while (p < end && is_plain(*p))
+			p++;
+		if (end - p < 2 || (*p != ' ' && *p != '\t') || !is_plain(p[1]))
+			return (size_t)(p - s.ptr);
+		p += 2;
+	}
 }
 
 /* An octet outside an escape. */
@@ -209,13 +216,11 @@ static void escape(struct mime_qp_decoder *d, char c, struct buf *out)
 void mime_qp_decode(struct mime_qp_decoder *d, str octets, struct buf *out)
 {
 	for (size_t i = 0; i < octets.len;) {
-		size_t run = i;
-		while (run < octets.len && !d->held_len && is_run(octets, run))
-			run++;
-		if (run > i) {
+		size_t run = d->held_len ? 0 : decode_run(str_from(octets, i));
+		if (run) {
 			give_spaces(d, out);
-			buf_add(out, str_slice(octets, i, run));
-			i = run;
+			buf_add(out, str_slice(octets, i, i + run));
+			i += run;
 		} else if (d->held_len) {
 			escape(d, octets.ptr[i++], out);
 		} else {

@@ -18,7 +18,7 @@ static const char *const keywords[POP3_VERB_COUNT] = {
 	[POP3_AUTH] = "AUTH", [POP3_CAPA] = "CAPA", [POP3_DELE] = "DELE", [POP3_LANG] = "LANG",
 	[POP3_LIST] = "LIST", [POP3_NOOP] = "NOOP", [POP3_PASS] = "PASS", [POP3_QUIT] = "QUIT",
 	[POP3_RETR] = "RETR", [POP3_RSET] = "RSET", [POP3_STAT] = "STAT", [POP3_STLS] = "STLS",
-	[POP3_TOP] = "TOP",   [POP3_UIDL] = "UIDL", [POP3_USER] = "USER",
+	[POP3_TOP] = "TOP",   [POP3_UIDL] = "UIDL", [POP3_USER] = "USER", [POP3_UTF8] = "UTF8",
 };
 
 static void write_out(struct buf *out, const struct pop3_command *c)

@@ -148,6 +148,7 @@ static err open_protocols(struct server *s)
 		                            .data_dir = config->data_dir,
 		                            .limits = config->limits };
 	struct pop3_server_options pop3 = { .store = s->store,
+		                            .flight = s->flight,
 		                            .work = s->work,
 		                            .hostname = config->hostname,
 		                            .auth = s->auth,

@@ -378,7 +378,7 @@ def test_no_passwords_in_the_clear(make_instance):
     one.account_add(ANN)
     with one.pop3() as p:
         p.command(b"CAPA")
-        assert b"USER" not in p.block().split()
+        assert b"USER" not in p.block().splitlines()
         for line in (b"USER " + ANN.encode(), b"PASS " + PASSWORD.encode()):
             with pytest.raises(clients.Refused, match="over TLS only"):
                 p.command(line)

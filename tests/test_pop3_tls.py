@@ -43,8 +43,8 @@ def test_what_is_listed_is_true(ann):
         assert p.command(b"STLS") == b"+OK Begin TLS"
         secure(p, ann)
         after = capabilities(p)
-        assert {"USER", "SASL PLAIN LOGIN"} < set(after) and "STLS" not in after
-        assert set(before) - {"STLS"} < set(after)
+        assert {"USER", "UTF8 USER", "SASL PLAIN LOGIN"} < set(after) and "STLS" not in after
+        assert "UTF8" in before and set(before) - {"STLS", "UTF8"} < set(after)
         refused(p, b"STLS", b"-ERR TLS is on already")
         p.login(ANN, PASSWORD)
         assert capabilities(p) == after  # RFC 2449 §5: what was available before is announced in both states

@@ -137,8 +137,9 @@
 #define LIMIT_POP3_AHEAD 8u /* messages opened before they are asked for, in a RETR of all in order */
 #define LIMIT_READ_SLICE_MS \
 	3u /* when a slice of WORK_READ begins nothing more: with its last block <= 5 ms */
-#define LIMIT_POP3_EVENT (2u * LIMIT_KB) /* octets of the log line about one QUIT's deletions */
-#define LIMIT_LOGIN_TRIES 3u             /* wrong passwords in one connection */
+#define LIMIT_SURROGATE_ARENA (4u * LIMIT_MB) /* octets a surrogate may need while it is made */
+#define LIMIT_POP3_EVENT (2u * LIMIT_KB)      /* octets of the log line about one QUIT's deletions */
+#define LIMIT_LOGIN_TRIES 3u                  /* wrong passwords in one connection */
 #define LIMIT_SLICE_MS 8u /* when a slice of WORK_BULK begins nothing more: with its last page <= 10 ms */
 #define LIMIT_MESSAGE_LINE LIMIT_MB /* octets of one line of a message; real mail has far over 1,000 */
 #define LIMIT_SMTP_ERRORS 20u       /* 5xx replies to commands before 421 */

@@ -22,6 +22,7 @@ static const struct {
 	[POP3_TOP]  = { STR_INIT("TOP"),  NUMBER_AND_LINES },
 	[POP3_UIDL] = { STR_INIT("UIDL"), OPTIONAL_NUMBER },
 	[POP3_USER] = { STR_INIT("USER"), NAME },
+	[POP3_UTF8] = { STR_INIT("UTF8"), NONE },
 	/* clang-format on */
 };
 

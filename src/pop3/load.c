@@ -9,11 +9,15 @@
 
 struct load_job {
 	struct session_job job; /* first */
-	struct store *store;
-	uint64_t account_id;
+	struct pop3_source source;
 	struct pop3_view view; /* the session's, once it is complete */
 	uint32_t uidnext;      /* of the first slice; 0: not yet begun */
 	uint32_t after_uid;
+	bool all_read;
+	/* Surrogates whose sizes the lists will say (RFC 6856 §2.1). */
+	bool surrogates;
+	uint32_t measured; /* numbers up to here have their sizes */
+	struct pop3_opened *measuring;
 	bool complete;
 	err result;
 };
@@ -24,7 +28,7 @@ static err begin(struct load_job *j)
 {
 	struct mailbox_status status;
 
-	TRY(mailbox_get_status(j->store, j->account_id, MAILBOX_INBOX, &status));
+	TRY(mailbox_get_status(j->source.store, j->source.account_id, MAILBOX_INBOX, &status));
 	TRY(pop3_view_reserve(&j->view, status.messages));
 	j->view.uidvalidity = status.uidvalidity;
 	j->uidnext = status.uidnext;
@@ -36,12 +40,12 @@ static err read_page(struct load_job *j)
 	struct mailbox_row rows[LIMIT_READ_ROWS];
 	size_t count;
 
-	TRY(mailbox_read_rows(j->store, j->account_id, MAILBOX_INBOX, j->after_uid, rows, LIMIT_READ_ROWS,
-	                      &count));
-	j->complete = count == 0;
+	TRY(mailbox_read_rows(j->source.store, j->source.account_id, MAILBOX_INBOX, j->after_uid, rows,
+	                      LIMIT_READ_ROWS, &count));
+	j->all_read = count == 0;
 	/* What came since the beginning would never end under load; it is there at the next login. */
 	while (count > 0 && rows[count - 1].uid >= j->uidnext) {
-		j->complete = true;
+		j->all_read = true;
 		count--;
 	}
 	TRY(pop3_view_add(&j->view, rows, count));
@@ -50,20 +54,54 @@ static err read_page(struct load_job *j)
 	return OK;
 }
 
+/* One that can't be made keeps the size of the message: RETR says why. */
+static void measure_surrogate(struct load_job *j, uint32_t number, int64_t end_tick_ms)
+{
+	const struct pop3_want want = { .number = number,
+		                        .uid = pop3_view_find(&j->view, number)->uid,
+		                        .lines = POP3_WHOLE,
+		                        .form = POP3_SURROGATE_COUNTED };
+	err e = j->measuring ? OK : pop3_opened_open(j->source, want, &j->measuring);
+
+	if (e.code == ERR_OK)
+		e = pop3_opened_measure(j->measuring, end_tick_ms);
+	if (e.code == ERR_OK && !j->measuring->measured)
+		return;
+	if (e.code == ERR_OK)
+		pop3_view_set_size(&j->view, number, pop3_opened_size(j->measuring));
+	pop3_opened_close(j->measuring);
+	j->measuring = NULL;
+	j->measured = number;
+}
+
+static void measure_surrogates(struct load_job *j, int64_t end_tick_ms)
+{
+	while (j->measured < j->view.count && clock_tick_ms() < end_tick_ms) {
+		if (j->surrogates && pop3_view_find(&j->view, j->measured + 1)->smtputf8)
+			measure_surrogate(j, j->measured + 1, end_tick_ms);
+		else
+			j->measured++;
+	}
+	j->complete = j->measured == j->view.count;
+}
+
 static void load_run(struct job *job)
 {
 	struct load_job *j = (struct load_job *)(void *)job;
 	int64_t end_tick_ms = clock_tick_ms() + LIMIT_SLICE_MS;
 
 	j->result = j->uidnext ? OK : begin(j);
-	while (j->result.code == ERR_OK && !j->complete && clock_tick_ms() < end_tick_ms)
+	while (j->result.code == ERR_OK && !j->all_read && clock_tick_ms() < end_tick_ms)
 		j->result = read_page(j);
+	if (j->result.code == ERR_OK && j->all_read)
+		measure_surrogates(j, end_tick_ms);
 }
 
 /* --- loop --- */
 
 static void job_free(struct load_job *j)
 {
+	pop3_opened_close(j->measuring);
 	pop3_view_fini(&j->view);
 	free(j);
 }
@@ -126,8 +164,8 @@ enum next pop3_load(struct pop3_session *s)
 		s->locked = false;
 		return pop3_say(s, POP3_REPLY_BUSY);
 	}
-	j->store = s->server->store;
-	j->account_id = s->account_id;
+	j->source = (struct pop3_source){ s->server->store, s->server->flight, s->account_id };
+	j->surrogates = !s->utf8;
 	pop3_view_init(&j->view, &s->server->views);
 	return next_slice(s, j);
 }

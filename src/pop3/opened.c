@@ -6,10 +6,28 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "net/conn.h"
+#include "pop3/surrogate.h"
+
+/* Takes the message over, also on failure. */
+static err opened_new(struct pop3_want want, struct message *m, struct pop3_opened **out)
+{
+	struct pop3_opened *opened = malloc(sizeof *opened + m->prefix.len);
+
+	if (!opened) {
+		message_close(m);
+		return ERR_NO_MEMORY;
+	}
+	*opened = (struct pop3_opened){ .want = want, .message = *m };
+	if (m->prefix.len > 0)
+		memcpy(opened->prefix, m->prefix.ptr, m->prefix.len);
+	opened->message.prefix.ptr = opened->prefix;
+	pop3_top_init(&opened->top, want.lines);
+	*out = opened;
+	return OK;
+}
 
 err pop3_opened_open(struct pop3_source source, struct pop3_want want, struct pop3_opened **out)
 {
-	struct pop3_opened *opened;
 	struct arena arena;
 	struct message m;
 
@@ -19,19 +37,18 @@ err pop3_opened_open(struct pop3_source source, struct pop3_want want, struct po
 		arena_reset(&arena);
 		return e;
 	}
-	opened = malloc(sizeof *opened + m.prefix.len);
-	if (opened) {
-		*opened = (struct pop3_opened){ .want = want, .message = m };
-		if (m.prefix.len > 0)
-			memcpy(opened->prefix, m.prefix.ptr, m.prefix.len);
-		opened->message.prefix.ptr = opened->prefix;
-		pop3_top_init(&opened->top, want.lines);
-		*out = opened;
-	} else {
-		message_close(&m);
-	}
+	e = opened_new(want, &m, out);
 	arena_reset(&arena);
-	return opened ? OK : ERR_NO_MEMORY;
+	TRY(e);
+	if (want.form == POP3_AS_IT_IS)
+		return OK;
+	e = pop3_surrogate_new(&(*out)->message, want.form == POP3_SURROGATE ? source.store : NULL,
+	                       source.flight, &(*out)->surrogate);
+	if (e.code != ERR_OK) {
+		pop3_opened_close(*out);
+		*out = NULL;
+	}
+	return e;
 }
 
 /* One block of the content further. */
@@ -48,8 +65,20 @@ static err measure_block(struct pop3_opened *opened)
 	return OK;
 }
 
+static err measure_surrogate(struct pop3_opened *opened, int64_t end_tick_ms)
+{
+	bool whole = opened->want.lines >= opened->message.size;
+
+	TRY(pop3_surrogate_make(opened->surrogate, whole ? NULL : &opened->top, end_tick_ms,
+	                        &opened->measured));
+	opened->size = pop3_surrogate_size(opened->surrogate);
+	return OK;
+}
+
 err pop3_opened_measure(struct pop3_opened *opened, int64_t end_tick_ms)
 {
+	if (opened->surrogate)
+		return measure_surrogate(opened, end_tick_ms);
 	/* So many lines it can't have: it is sent whole and not looked at. Some clients always ask like that
 	 * (fetchmail: TOP 1 99999999), since RETR marks a message as seen on other servers. */
 	if (opened->want.lines >= opened->message.size) {
@@ -65,7 +94,7 @@ err pop3_opened_measure(struct pop3_opened *opened, int64_t end_tick_ms)
 
 uint64_t pop3_opened_size(const struct pop3_opened *opened)
 {
-	return opened->message.prefix.len + opened->size;
+	return (opened->surrogate ? 0 : opened->message.prefix.len) + opened->size;
 }
 
 static void release(void *opened) { pop3_opened_close(opened); }
@@ -79,8 +108,12 @@ err pop3_opened_send(struct pop3_opened *opened, struct conn *conn)
 		                      .dot_stuff = true,
 		                      .release = release,
 		                      .owner = opened };
-	err e = conn_write_dot_stuffed(conn, m->prefix);
 
+	if (opened->surrogate) {
+		content.fd = pop3_surrogate_file(opened->surrogate);
+		content.offset = 0;
+	}
+	err e = conn_write_dot_stuffed(conn, opened->surrogate ? STR("") : m->prefix);
 	if (e.code != ERR_OK) {
 		pop3_opened_close(opened);
 		return e;
@@ -91,7 +124,9 @@ err pop3_opened_send(struct pop3_opened *opened, struct conn *conn)
 
 void pop3_opened_close(struct pop3_opened *opened)
 {
-	if (opened)
-		message_close(&opened->message);
+	if (!opened)
+		return;
+	pop3_surrogate_free(opened->surrogate);
+	message_close(&opened->message);
 	free(opened);
 }

@@ -1,4 +1,5 @@
-/* pop3/opened.h: one message on its way to the client: all of it (RETR) or its top (TOP).
+/* pop3/opened.h: one message on its way to the client: all of it (RETR) or its top (TOP), as it is or as a
+ * surrogate for who did not say UTF8 (pop3/surrogate.h).
  *
  * A worker opens it and, for a top, measures how far it goes; the loop sends it. It lives in one allocation,
  * which the connection owns once it was sent. For pop3/ only.
@@ -13,9 +14,17 @@
 
 struct conn;
 
+/* In which form a message is sent. */
+enum pop3_form {
+	POP3_AS_IT_IS,
+	POP3_SURROGATE,
+	POP3_SURROGATE_COUNTED, /* only its size is wanted: it can't be sent */
+};
+
 /* Whose INBOX. */
 struct pop3_source {
 	struct store *store;
+	struct flight *flight;
 	uint64_t account_id;
 };
 
@@ -24,6 +33,7 @@ struct pop3_want {
 	uint32_t number; /* in the session */
 	uint32_t uid;
 	uint32_t lines; /* of the body */
+	enum pop3_form form;
 };
 
 struct pop3_opened {
@@ -31,15 +41,17 @@ struct pop3_opened {
 	struct message message;
 	uint64_t size; /* of the content, as far as it is sent; grows while it is measured */
 	bool measured;
+	struct pop3_surrogate *surrogate; /* NULL: as it is */
 	struct pop3_top top;
 	char prefix[];
 };
 
-/* Worker. Opens the message, not yet measured; *out is for pop3_opened_close. Errors as message_open. */
+/* Worker. Opens the message, not yet measured; *out is for pop3_opened_close. Errors as
+ * message_open, and pop3_surrogate_new. */
 err pop3_opened_open(struct pop3_source source, struct pop3_want want, struct pop3_opened **out) MUST_USE;
 
 /* Worker. Looks for the end of what is wanted, until the time is up: then ->measured is still false,
- * and it is to be called again. ERR_IO, ERR_CORRUPT. */
+ * and it is to be called again. ERR_IO, ERR_CORRUPT; of a surrogate what pop3_surrogate_make says. */
 err pop3_opened_measure(struct pop3_opened *opened, int64_t end_tick_ms) MUST_USE;
 
 /* Octets that are sent, dots as they are. Once it was measured. */

@@ -34,7 +34,8 @@ static void test_rows(void **state)
 			assert_true(str_starts(line, STR("-ERR [AUTH] ")) ||
 			            str_starts(line, STR("-ERR [IN-USE] ")) ||
 			            str_starts(line, STR("-ERR [SYS/TEMP] ")) ||
-			            str_starts(line, STR("-ERR [SYS/PERM] ")));
+			            str_starts(line, STR("-ERR [SYS/PERM] ")) ||
+			            str_starts(line, STR("-ERR [UTF8] ")));
 		assert_true(!pop3_reply_is_ok(r) || line.ptr[4] != '[');
 	}
 }

@@ -82,7 +82,7 @@ static enum next retr_resumed(struct session *session, struct session_wait *wait
 		return submit(s, j);
 	if (e.code != ERR_OK) {
 		job_free(j);
-		return pop3_say(s, pop3_reply_of_err(e));
+		return pop3_say(s, e.code == ERR_LIMIT ? POP3_REPLY_NEEDS_UTF8 : pop3_reply_of_err(e));
 	}
 	for (size_t i = 1; i < j->count; i++) {
 		struct pop3_opened *next = j->item[i].opened;
@@ -106,17 +106,23 @@ static enum next submit(struct pop3_session *s, struct retr_job *j)
 	return pop3_say(s, pop3_reply_of_err(e));
 }
 
-/* What the client will ask for next, if it goes on as it does. Large ones are files of their own: no
- * descriptors are held for what may never be asked for. */
+static enum pop3_form form_of(const struct pop3_session *s, const struct pop3_message *m)
+{
+	return m->smtputf8 && !s->utf8 ? POP3_SURROGATE : POP3_AS_IT_IS;
+}
+
+/* What the client will ask for next, if it goes on as it does. Large ones and surrogates are files of
+ * their own: no descriptors are held for what may never be asked for. */
 static void want_ahead(const struct pop3_session *s, struct retr_job *j)
 {
 	struct pop3_want want = j->item[0].want;
 
 	while (j->count <= LIMIT_POP3_AHEAD) {
 		const struct pop3_message *m = pop3_view_find(&s->view, ++want.number);
-		if (!m || m->size > LIMIT_RECORD_CONTENT)
+		if (!m || m->size > LIMIT_RECORD_CONTENT || form_of(s, m) != POP3_AS_IT_IS)
 			return;
 		want.uid = m->uid;
+		want.form = POP3_AS_IT_IS;
 		j->item[j->count++].want = want;
 	}
 }
@@ -152,6 +158,7 @@ enum next pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c)
 	if (!m)
 		return pop3_say(s, POP3_REPLY_NO_SUCH_MESSAGE);
 	want.uid = m->uid;
+	want.form = form_of(s, m);
 	s->last = want;
 	opened = take_ahead(s, &want);
 	if (opened)
@@ -160,7 +167,7 @@ enum next pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c)
 	j = calloc(1, sizeof *j);
 	if (!j)
 		return pop3_say(s, POP3_REPLY_BUSY);
-	j->source = (struct pop3_source){ s->server->store, s->account_id };
+	j->source = (struct pop3_source){ s->server->store, s->server->flight, s->account_id };
 	j->item[0].want = want;
 	j->count = 1;
 	if (in_order)

@@ -18,6 +18,7 @@ static err fill(struct pop3_server *server, const struct pop3_server_options *op
 	TRY(buf_err(&refusal));
 	server->refusal = buf_str(&refusal);
 	server->store = options->store;
+	server->flight = options->flight;
 	server->work = options->work;
 	server->auth = options->auth;
 	pop3_server_set_limits(server, &options->limits);

@@ -6,7 +6,8 @@
  * their way: over TLS, and from loopback, if the owner says so.
  *
  * RFC 1939 without APOP; CAPA and response codes: RFC 2449, RFC 3206; STLS: RFC 2595; AUTH:
- * RFC 5034; LANG: RFC 6856 §3.
+ * RFC 5034; UTF8 and LANG: RFC 6856, RFC
+ * 6858.
  * Every reply stands in pop3/replies.def and in doc/pop3-replies.md.
  */
 #ifndef POP3_SERVER_H
@@ -24,7 +25,8 @@ struct store;
 struct pop3_server_options {
 	struct store *store;
 	struct work *work;
-	str hostname; /* of the greeting */
+	struct flight *flight; /* base/flight.h */
+	str hostname;          /* of the greeting */
 	struct auth *auth;
 	struct limits limits;
 };

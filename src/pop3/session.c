@@ -55,8 +55,8 @@ static enum next cmd_capa(struct pop3_session *s, const struct pop3_command *c)
 	pop3_say(s, POP3_REPLY_CAPABILITIES);
 	if (s->state == POP3_STATE_AUTHORIZATION && conn_can_start_tls(s->session.conn))
 		session_write(&s->session, STR("STLS\r\n"));
-	if (pop3_takes_passwords(s))
-		session_write(&s->session, STR("USER\r\n"));
+	/* "UTF8 USER": names and passwords may be in UTF-8 (RFC 6856 §2.2). */
+	session_write(&s->session, pop3_takes_passwords(s) ? STR("USER\r\nUTF8 USER\r\n") : STR("UTF8\r\n"));
 	buf_init_fixed(&sasl, room, sizeof room);
 	buf_add(&sasl, STR("SASL"));
 	sasl_add_mechanisms(&s->session, &s->sasl, &sasl);
@@ -84,6 +84,14 @@ static enum next cmd_stls(struct pop3_session *s, const struct pop3_command *c)
 		return pop3_say(s, POP3_REPLY_NO_CERTIFICATE);
 	pop3_say(s, POP3_REPLY_TLS);
 	return NEXT_TLS;
+}
+
+/* RFC 6856 §2.1: from here on messages come as they are. */
+static enum next cmd_utf8(struct pop3_session *s, const struct pop3_command *c)
+{
+	(void)c;
+	s->utf8 = true;
+	return pop3_say(s, POP3_REPLY_UTF8);
 }
 
 static enum next cmd_dele(struct pop3_session *s, const struct pop3_command *c)
@@ -133,6 +141,7 @@ static const struct {
 	[POP3_TOP]  = { IN(TRANSACTION),   pop3_cmd_retr },
 	[POP3_DELE] = { IN(TRANSACTION),   cmd_dele },
 	[POP3_RSET] = { IN(TRANSACTION),   cmd_rset },
+	[POP3_UTF8] = { IN(AUTHORIZATION), cmd_utf8 },
 	[POP3_LANG] = { ANY,               pop3_cmd_lang },
 	[POP3_NOOP] = { IN(TRANSACTION),   cmd_noop },
 	[POP3_QUIT] = { ANY,               pop3_cmd_quit },
@@ -178,7 +187,7 @@ static enum next pop3_secured(struct session *session)
 {
 	struct pop3_session *s = (struct pop3_session *)session;
 
-	s->user_given = false;
+	s->user_given = s->utf8 = false;
 	return NEXT_COMMAND;
 }
 

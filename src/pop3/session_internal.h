@@ -24,6 +24,7 @@ struct pop3_session {
 	enum pop3_state state;
 	uint32_t errors; /* lines that were no commands */
 	struct sasl sasl;
+	bool utf8; /* UTF8 was said (RFC 6856) */
 
 	/* From the login on: */
 	bool locked; /* the maildrop is ours to unlock */
@@ -42,6 +43,7 @@ struct pop3_session {
 
 struct pop3_server {
 	struct store *store;
+	struct flight *flight;
 	struct work *work;
 	str hostname;
 	str refusal; /* for connections over a limit */

@@ -52,9 +52,11 @@ err pop3_view_add(struct pop3_view *view, const struct mailbox_row *rows, size_t
 		TRY(pop3_view_reserve(view, view->count + view->count / 2 + (uint64_t)count));
 	for (size_t i = 0; i < count; i++) {
 		assert(view->count == 0 || view->messages[view->count - 1].uid < rows[i].uid);
-		view->messages[view->count++] = (struct pop3_message){ .size = rows[i].size & INT64_MAX,
-			                                               .deleted = 0,
-			                                               .uid = rows[i].uid };
+		view->messages[view->count++] =
+			(struct pop3_message){ .size = rows[i].size & INT64_MAX,
+			                       .deleted = 0,
+			                       .uid = rows[i].uid,
+			                       .smtputf8 = rows[i].flags & MESSAGE_SMTPUTF8 };
 		view->left++;
 		view->left_octets += rows[i].size;
 	}
@@ -80,6 +82,16 @@ bool pop3_view_mark(struct pop3_view *view, uint32_t number)
 	view->left_octets -= found->size;
 	view->messages[number - 1].deleted = 1;
 	return true;
+}
+
+void pop3_view_set_size(struct pop3_view *view, uint32_t number, uint64_t size)
+{
+	struct pop3_message *m;
+
+	assert(pop3_view_find(view, number));
+	m = &view->messages[number - 1];
+	view->left_octets = view->left_octets - m->size + size;
+	m->size = size & INT64_MAX;
 }
 
 void pop3_view_unmark_all(struct pop3_view *view)

@@ -21,6 +21,7 @@ struct pop3_message {
 	uint64_t size : 63; /* prefix and content, dots as they are */
 	uint64_t deleted : 1;
 	uint32_t uid;
+	bool smtputf8; /* in UTF-8 where RFC 5322 has ASCII */
 };
 
 struct pop3_view {
@@ -48,6 +49,10 @@ const struct pop3_message *pop3_view_find(const struct pop3_view *view, uint32_t
 
 /* Marks it. False where pop3_view_find has none. */
 bool pop3_view_mark(struct pop3_view *view, uint32_t number);
+
+/* A message of another size than its row said: what is sent of it is its surrogate. Not one that is marked.
+ */
+void pop3_view_set_size(struct pop3_view *view, uint32_t number, uint64_t size);
 
 /* Takes all marks away. */
 void pop3_view_unmark_all(struct pop3_view *view);

@@ -69,6 +69,29 @@ static void test_marks(void **state)
 	pop3_view_fini(&view);
 }
 
+/* What is sent of it is its surrogate, whose size the lists say. */
+static void test_other_sizes(void **state)
+{
+	const struct mailbox_row rows[] = {
+		{ .uid = 1, .size = 100 }, { .uid = 2, .size = 50, .flags = MESSAGE_SMTPUTF8 | MESSAGE_SEEN }
+	};
+	struct pop3_view view = view_of(rows, 2);
+
+	(void)state;
+	assert_false(pop3_view_find(&view, 1)->smtputf8);
+	assert_true(pop3_view_find(&view, 2)->smtputf8);
+	pop3_view_set_size(&view, 2, 70);
+	assert_int_equal(pop3_view_find(&view, 2)->size, 70);
+	assert_int_equal(view.left_octets, 170);
+	pop3_view_set_size(&view, 1, 0);
+	assert_int_equal(view.left_octets, 70);
+	assert_true(pop3_view_mark(&view, 2));
+	assert_int_equal(view.left_octets, 0);
+	pop3_view_unmark_all(&view);
+	assert_int_equal(view.left_octets, 70);
+	pop3_view_fini(&view);
+}
+
 static void test_empty(void **state)
 {
 	struct pop3_view view = view_of(four, 0), zero = { 0 };
@@ -129,8 +152,10 @@ static void test_a_million(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_numbers), cmocka_unit_test(test_marks),
-		                            cmocka_unit_test(test_empty), cmocka_unit_test(test_budget),
-		                            cmocka_unit_test(test_a_million) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers),     cmocka_unit_test(test_marks),
+		cmocka_unit_test(test_other_sizes), cmocka_unit_test(test_empty),
+		cmocka_unit_test(test_budget),      cmocka_unit_test(test_a_million)
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -327,6 +327,67 @@ def test_relay_from(make_instance):
         assert b"provider" in c.command(b"RCPT TO:<far@far.example>", 550)[-1]
 
 
+# -- applications --------------------------------------------------------------------------------------------
+
+
+def app_add(server, name, *arguments):
+    """(login, password)"""
+    added = server.json("app", "add", name, "--account", ANN, *arguments)
+    return added["user"], added["password"]
+
+
+def test_an_app_sends_from_its_addresses(server):
+    server.cli("alias", "add", "orders@shop.example", ANN)
+    login, password = app_add(server, "shop", "--from", "orders@shop.example")
+    with Submission(server, "submissions", login=login, password=password) as c:
+        good = b"From: Orders <orders@shop.example>\r\n\r\n"
+        assert c.send_message(good, reverse_path="orders@shop.example").startswith(b"250 ")
+        assert c.send_message(good, reverse_path="orders+7@shop.example").startswith(b"250 ")
+        assert c.send_message(good, reverse_path="").startswith(b"250 ")
+        assert c.command(b"MAIL FROM:<ann@shop.example>")[-1].startswith(b"550 5.7.1 ")  # its account's
+        assert c.send_message(MESSAGE, reverse_path="").startswith(b"550 5.7.1 ")
+        server.cli("app", "revoke", "shop")
+        assert c.command(b"MAIL FROM:<orders@shop.example>")[-1].startswith(b"530 5.7.0 ")
+    with Submission(server, "submissions") as c:
+        assert c.command(b"AUTH PLAIN " + plain(login, password))[-1].startswith(b"535 5.7.8 ")
+    assert len(mailbox(server, BOB)) == 3
+    assert [e["login"] for e in server.wait_events("message.accepted", 3)] == [login] * 3
+
+
+def test_an_app_at_its_limit(server):
+    """Recipients count; those of a message that was not accepted are given back, however it ended."""
+    login, password = app_add(server, "shop", "--limit", "3/h")
+    with Submission(server, login=login, password=password) as c:
+        for _ in range(3):  # nothing of this counts
+            c.command(b"MAIL FROM:<ann@shop.example>", 250)
+            c.command(b"RCPT TO:<bob@shop.example>", 250)
+            c.command(b"RCPT TO:<nobody@shop.example>", 550)
+            c.command(b"RCPT TO:<ann@shop.example>", 250)
+            c.command(b"RSET", 250)
+            assert c.send_message(b"From: bob@shop.example\r\n\r\n").startswith(b"550 ")
+        c.command(b"MAIL FROM:<ann@shop.example>", 250)
+        c.command(b"RCPT TO:<bob@shop.example>", 250)
+        c.command(b"DATA", 354)
+    server.wait_events("session.closed")
+    with Submission(server, login=login, password=password) as c:
+        c.command(b"MAIL FROM:<ann@shop.example>", 250)
+        for path in (b"bob@shop.example", b"ann@shop.example"):
+            c.command(b"RCPT TO:<%s>" % path, 250)
+        c.command(b"DATA", 354)
+        c.send(clients.dot_stuffed(MESSAGE))
+        c.reply(250)
+        assert c.send_message(MESSAGE).startswith(b"250 ")
+        c.command(b"MAIL FROM:<ann@shop.example>", 250)
+        reply = c.command(b"RCPT TO:<bob@shop.example>")[-1]
+        found = re.fullmatch(rb"450 4\.7\.1 This login has sent as much as its limit allows; "
+                             rb"there is room again in (\d+) seconds", reply)
+        assert found and 3000 < int(found[1]) <= 3660, reply
+        assert c.command(b"DATA")[-1].startswith(b"503 5.5.1 ")
+    assert len(mailbox(server, BOB)) == 2
+    (refused,) = [e for e in server.events("recipient.rejected") if e["reply"].startswith("450 4.7.1")]
+    assert refused["login"] == login and refused["service"] == "submission"
+
+
 # -- programs that people use --------------------------------------------------------------------------------
 
 

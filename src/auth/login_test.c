@@ -226,6 +226,80 @@ static void test_crowd(void **state)
 	expect(try_password(home, "nobody@shop.example", "", "wrong"), LOGIN_UNKNOWN, "h");
 }
 
+/* What we made is checked at once, and nobody's guesses hold it up; wrong ones are slowed. */
+static void test_app(void **state)
+{
+	const char *name = "ann+bookings@shop.example";
+	const str from = STR("ann@shop.example");
+	str secret = { 0 }, verifier = { 0 };
+	char text[SECRET_ROOM + 1];
+
+	(void)state;
+	assert_int_equal(secret_make(&arena, &secret, &verifier).code, ERR_OK);
+	memcpy(text, secret.ptr, secret.len);
+	text[secret.len] = '\0';
+	change((struct directory_change){ .kind = DIRECTORY_APP_ADD,
+	                                  .name = STR("ann@shop.example"),
+	                                  .app_name = STR("bookings"),
+	                                  .password = verifier,
+	                                  .targets = &from,
+	                                  .target_count = 1 });
+	expect(try_password(stranger, name, "", text), LOGIN_GRANTED, "");
+	expect(try_password(stranger, name, name, text), LOGIN_GRANTED, "");
+	expect(try_password(stranger, name, "ann@shop.example", text), LOGIN_UNKNOWN, "");
+	expect(try_password(stranger, "ann@shop.example", "", text), LOGIN_WRONG, "h");
+	for (int i = 0; i < 3; i++) {
+		expect(try_password(stranger, "ann+other@shop.example", "", "wrong"), LOGIN_UNKNOWN, "");
+		expect(try_password(stranger, "bob+bookings@shop.example", "", text), LOGIN_UNKNOWN, "");
+	}
+	for (int i = 0; i < 12; i++)
+		(void)try_password(stranger, name, "", "wrong");
+	expect(try_password(stranger, "ann+other@shop.example", "", "wrong"), LOGIN_UNKNOWN, "");
+	expect(try_password(stranger, "ann+other@shop.example", "", "wrong"), LOGIN_UNKNOWN, "p");
+	expect(try_password(stranger, name, "", text), LOGIN_GRANTED, "");
+	change((struct directory_change){
+		.kind = DIRECTORY_ACCOUNT_STATE, .name = STR("ann@shop.example"), .suspended = true });
+	expect(try_password(home, name, "", text), LOGIN_SUSPENDED, "");
+	change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_STATE, .name = STR("ann@shop.example") });
+	change((struct directory_change){
+		.kind = DIRECTORY_APP_REMOVE, .name = STR("ann@shop.example"), .app_name = STR("bookings") });
+	expect(try_password(home, name, "", text), LOGIN_UNKNOWN, "");
+}
+
+/* Who logged in is asked for again before they do something lasting. */
+static void test_identity(void **state)
+{
+	const struct account *account = NULL;
+	const struct app *app = NULL;
+	const struct directory *d;
+	struct identity *identity;
+	struct login l;
+
+	(void)state;
+	login_begin(&l, auth, home, STR("ann@shop.example"), STR(""));
+	assert_int_equal(login_with_password(&l, STR("correct horse")), LOGIN_HASHES);
+	login_hash(&l);
+	login_hashed(&l);
+	identity = l.identity;
+	d = directory_acquire(store);
+	assert_true(identity_find(d, identity, &account, &app));
+	assert_true(account->account_id == identity->account_id && app == NULL);
+	directory_release(d);
+	change((struct directory_change){
+		.kind = DIRECTORY_ACCOUNT_STATE, .name = STR("ann@shop.example"), .suspended = true });
+	d = directory_acquire(store);
+	assert_false(identity_find(d, identity, &account, &app));
+	directory_release(d);
+	/* Another account of the same address is another. */
+	change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_REMOVE,
+	                                  .name = STR("ann@shop.example") });
+	change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_ADD, .name = STR("ann@shop.example") });
+	d = directory_acquire(store);
+	assert_false(identity_find(d, identity, &account, &app));
+	directory_release(d);
+	identity_free(identity);
+}
+
 /* A client's side of SCRAM: "wrong" or right. */
 static enum login_answer try_scram(const char *name, const char *password, struct scram_verifier *shown)
 {
@@ -318,6 +392,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_remembered, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_guessing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_crowd, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_app, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_identity, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_scram, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_where, set_up, tear_down),
 	};

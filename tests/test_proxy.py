@@ -1,6 +1,7 @@
 """Behind a proxy: whose mail it is says the PROXY header, to logs, trace fields and limits; nobody else may."""
 
 import socket
+import ssl
 import struct
 
 import pytest
@@ -109,3 +110,26 @@ def test_limits_count_the_real_peer(behind):
 
     wait_for(is_taken)
     second.quit()
+
+
+def test_header_before_tls(make_instance):
+    """On a listener that begins with TLS the header still comes first, in the clear."""
+    one = make_instance()
+    address = f"127.0.0.1:{one.base + 995}"
+    text = one.config.read_text()
+    one.config.write_text(text.replace(f'pop3s = ["{address}"]', f'pop3s = [{{ address = "{address}", proxy = true }}]')
+                          .replace("[network]\n", '[network]\nproxy_from = ["127.0.0.1"]\n'))
+    one.start()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for header, ip in ((V1, "192.0.2.7"), (V2, "2001:db8::7")):
+        with socket.create_connection(one.address("pop3s"), 20) as s:
+            s.sendall(header)
+            with context.wrap_socket(s) as tls:
+                assert tls.recv(1000).startswith(b"+OK")
+                tls.sendall(b"QUIT\r\n")
+                assert tls.recv(1000).startswith(b"+OK")
+        wait_for(lambda ip=ip: ip in [e["remote_ip"] for e in one.events("session.opened")])
+    with socket.create_connection(one.address("pop3s"), 20) as s:  # TLS at once: no header
+        with pytest.raises(OSError):
+            context.wrap_socket(s)

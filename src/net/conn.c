@@ -444,6 +444,8 @@ static void turn_run(struct turn *turn)
 
 	if (c->stage == CONN_IN_HANDSHAKE)
 		conn_tls_turn(c);
+	if (c->ended)
+		return;
 	if (c->offer_due && !c->paused && !c->closing && c->stage == CONN_SERVED) {
 		if (c->tls)
 			conn_offer_sealed(c, true);

@@ -63,7 +63,7 @@ static long bio_control(BIO *b, int what, long number, void *pointer)
 
 BIO_METHOD *conn_tls_bio_method(void)
 {
-	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "connection");
+	BIO_METHOD *method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "connection");
 
 	if (!method || BIO_meth_set_read(method, bio_read) != 1 ||
 	    BIO_meth_set_write(method, bio_write) != 1 || BIO_meth_set_ctrl(method, bio_control) != 1) {
@@ -85,6 +85,10 @@ static void fail(struct conn *c, const char *during)
 	ERR_clear_error();
 	t->failed = true;
 	t->in = STR("");
+	if (c->read_under_way) { /* its range can't be dropped before it is back */
+		conn_end(c, t->why);
+		return;
+	}
 	output_drop(&c->out, c->loop);
 	conn_begin_close(c, t->why);
 }

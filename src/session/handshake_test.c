@@ -7,6 +7,7 @@
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -291,6 +292,53 @@ static void test_altered_record(void **state)
 	toy_server_stop(&toy, 1000);
 }
 
+/* The same while the server answers from a file: what its worker reads comes back to a connection that is
+ * over. */
+static void test_altered_record_during_a_range(void **state)
+{
+	enum { ROUNDS = 20, SIZE = 1 << 20, BUSY = 40 };
+	struct client *busy[BUSY];
+	struct toy_server toy;
+
+	(void)state;
+	start(&toy);
+	toy.content_fd = memfd_create("handshake_test", MFD_CLOEXEC); /* no RWF_NOWAIT: always a worker */
+	assert_int_equal(ftruncate(toy.content_fd, SIZE), 0);
+	for (int i = 0; i < BUSY; i++) { /* none of which is free soon */
+		busy[i] = client_new(dial(toy.port, 0));
+		secure(busy[i]);
+		expect(busy[i], "hello");
+	}
+	for (int i = 0; i < BUSY; i++)
+		give_z(busy[i], "WAIT 200 done\r\n");
+	for (int i = 0; i < ROUNDS; i++) {
+		struct puppet p = puppet_new(toy.port, versions[i % 2]);
+		char octets[200];
+		size_t most = 1000;
+		assert_true(puppet_greet(&p, 100000) > 0);
+		SSL_write(p.ssl, "FILE 0 1048576\r\n", 16);
+		assert_true(puppet_speak(&p, &most));
+		SSL_write(p.ssl, "SEQ\r\n", 5);
+		int n = BIO_read(p.out, octets, sizeof octets);
+		octets[n - 1] = (char)(octets[n - 1] ^ 1);
+		pause_ms(i % 7);
+		send(p.fd, octets, (size_t)n, MSG_NOSIGNAL);
+		while (puppet_listen(&p))
+			;
+		puppet_free(&p);
+	}
+	wait_for(&toy.closed, ROUNDS);
+	assert_int_equal(toy.sequence, 0);
+	for (int i = 0; i < BUSY; i++) {
+		expect(busy[i], "done");
+		hang_up(busy[i]);
+	}
+	toy_server_stop(&toy, 1000);
+	print_message("%u ranges begun\n", (unsigned)toy.released);
+	assert_in_range(toy.released, 1, ROUNDS);
+	close(toy.content_fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +349,7 @@ int main(void)
 		cmocka_unit_test(test_handshake_takes_too_long),
 		cmocka_unit_test(test_shutdown_in_handshake),
 		cmocka_unit_test(test_altered_record),
+		cmocka_unit_test(test_altered_record_during_a_range),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Which certificates are taken, and what is said of those that are not. */
+/* Which certificates are taken, and what is said of those that are not; how the keys of tickets are kept. */
 #include "net/tls.h"
 
 #include <setjmp.h>
@@ -6,8 +6,14 @@
 #include <cmocka.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "net/ticket_keys.h"
 #include "net/toy_tls.h"
 
 static struct tls_certificate good, other, weak, rsa;
@@ -108,9 +114,63 @@ static void test_taken(void **state)
 	tls_free(NULL);
 }
 
+static size_t keys_in(const char *path, struct ticket_keys *out)
+{
+	struct arena arena;
+	struct stat about;
+	str octets;
+
+	arena_init(&arena, NULL, 65536);
+	assert_int_equal(stat(path, &about), 0);
+	assert_int_equal(about.st_mode & 0777, 0600);
+	assert_int_equal(file_read_all(&arena, str_of(path), 4096, &octets).code, ERR_OK);
+	assert_int_equal(ticket_keys_parse(octets, out).code, ERR_OK);
+	arena_reset(&arena);
+	return out->count;
+}
+
+static void test_ticket_keys(void **state)
+{
+	enum { HOUR_MS = 3600000 };
+	const int64_t begin_ms = 1764000000000;
+	char directory[] = "/tmp/tls_load_test.XXXXXX", path[64];
+	struct ticket_keys first, second;
+	struct arena arena;
+	struct tls *tls;
+	int64_t next_ms = 0;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof path, "%s/keys", directory);
+	arena_init(&arena, NULL, 65536);
+	clock_test_set(begin_ms);
+	assert_int_equal(tls_new(&tls).code, ERR_OK);
+	assert_int_equal(tls_tickets_open(tls, &arena, str_of(path)).code, ERR_OK);
+	assert_int_equal(keys_in(path, &first), 1);
+	clock_test_set(begin_ms + 12 * HOUR_MS - 1);
+	assert_int_equal(tls_tickets_turn(tls, &arena, &next_ms).code, ERR_OK);
+	assert_int_equal(next_ms, begin_ms + 12 * HOUR_MS);
+	assert_int_equal(keys_in(path, &second), 1);
+	clock_test_set(next_ms);
+	assert_int_equal(tls_tickets_turn(tls, &arena, &next_ms).code, ERR_OK);
+	assert_int_equal(next_ms, begin_ms + 24 * HOUR_MS);
+	assert_int_equal(keys_in(path, &second), 2);
+	assert_memory_equal(&second.item[1], &first.item[0], sizeof first.item[0]);
+	/* Where they can't be kept they hold all the same, and the next turn is known. */
+	unlink(path);
+	rmdir(directory);
+	clock_test_set(next_ms);
+	assert_int_not_equal(tls_tickets_turn(tls, &arena, &next_ms).code, ERR_OK);
+	assert_int_equal(next_ms, begin_ms + 36 * HOUR_MS);
+	clock_test_set(0);
+	tls_free(tls);
+	arena_reset(&arena);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_refused), cmocka_unit_test(test_taken) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_refused), cmocka_unit_test(test_taken),
+		                            cmocka_unit_test(test_ticket_keys) };
 	struct arena arena;
 
 	arena_init(&arena, NULL, 1 << 20);

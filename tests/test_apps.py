@@ -1,6 +1,8 @@
 """Apps: logins of their own for programs that send mail, managed with and without a running server."""
 
+import contextlib
 import re
+import sqlite3
 
 import clients
 import pytest
@@ -203,3 +205,22 @@ def test_an_app_reads_no_mail(make_instance):
     checks = [c for c in one.json("doctor", code=None)["checks"] if c["name"] == "app"]
     assert [c["state"] for c in checks] == ["warning"]
     assert "refused" in checks[0]["what"] and "--new-password" in checks[0]["do"]
+
+
+def test_doctor_names_an_app_that_never_came(make_instance):
+    one = make_instance()
+    one.account_add(ANN)
+    for name in ("fresh", "forgotten"):
+        add(one, name)
+
+    def told():
+        return [(c["name"], c["state"], c["what"], c["do"]) for c in one.json("doctor", code=None)["checks"]
+                if c["name"] in ("app", "apps")]
+
+    assert told() == [("apps", "ok", "2 apps, none of them in trouble", None)]
+    with contextlib.closing(sqlite3.connect(one.dir / "data" / "postrider.db")) as db:
+        db.execute("update app set created_ms = created_ms - 8 * 86400000 where name = 'forgotten'")
+        db.commit()
+    [(name, state, what, remedy)] = told()
+    assert (name, state) == ("app", "warning") and "ann+forgotten@shop.example was never used since" in what
+    assert "app revoke ann+forgotten@shop.example" in remedy

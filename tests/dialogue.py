@@ -76,7 +76,7 @@ class Dialogue:
             elif line.startswith("R: "):
                 self.steps.append(("C", octets(line[3:]), number))
             elif line == "T: starts":
-                self.steps.append(("T", None, number))
+                self.steps.append(("T", "", number))
             elif line.startswith(("B: ", "L: ")):
                 chunk = octets(line[3:])
                 self.steps.append(("C", b"BDAT %d%s\r\n" % (len(chunk), b" LAST" if line[0] == "L" else b"") + chunk, number))

@@ -200,9 +200,10 @@ def test_early_talk_before_the_greeting_was_sent(instance):
     finally:
         os.kill(pid, signal.SIGCONT)
     with early, patient, lmtp:
-        assert early.line().startswith(b"554 5.5.1 ")
+        assert early.line().startswith(b"554 5.5.1 You spoke before you were greeted")
         early.send(b"MAIL FROM:<>\r\nRSET\r\nQUIT\r\n")
-        assert [early.line()[:9] for _ in range(4)] == [b"503 5.5.1"] * 3 + [b"221 2.0.0"]
+        assert [early.line() for _ in range(3)] == [b"503 5.5.1 This connection was refused; say QUIT"] * 3
+        assert early.line() == b"221 2.0.0 Bye"
         assert early.socket.recv(1) == b""
         assert patient.line().startswith(b"220 ")
         patient.send(b"EHLO client.example\r\n")

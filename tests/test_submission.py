@@ -35,9 +35,10 @@ def trusting(server):
 class Submission(clients.Smtp):
     """A session on 587 or 465; `login` is said after TLS where that is wanted."""
 
-    def __init__(self, server, service="submission", tls=False, login=None, password=PASSWORD):
+    def __init__(self, server, service="submission", tls=False, login=None, password=PASSWORD, proxied=b""):
         clients.Lines.__init__(self, server.address(service))
         self.server = server
+        self.send(proxied)
         if service == "submissions":
             self.secure()
         self.greeting = self.reply(220)
@@ -121,7 +122,7 @@ def test_passwords_only_under_tls(make_instance):
     with_people(server)
     with Submission(server) as c:
         assert c.offers(b"STARTTLS") and not c.offers(b"AUTH")
-        assert c.command(b"AUTH PLAIN " + plain(ANN))[-1].startswith(b"538 5.7.11 ")
+        assert c.command(b"AUTH PLAIN " + plain(ANN))[-1].startswith(b"538 5.7.11 Passwords are taken under TLS only")
         assert c.command(b"MAIL FROM:<ann@shop.example>")[-1] == \
             b"530 5.7.0 Say STARTTLS first, then log in with AUTH"
         c.command(b"STARTTLS", 220)
@@ -187,7 +188,7 @@ def test_without_a_certificate(make_instance):
     server.start()
     with Submission(server) as c:
         assert not c.offers(b"STARTTLS")
-        assert c.command(b"STARTTLS")[-1].startswith(b"454 4.7.0 ")
+        assert c.command(b"STARTTLS")[-1].startswith(b"454 4.7.0 TLS is not available here")
 
 
 def test_wrong_passwords(server):
@@ -202,12 +203,37 @@ def test_wrong_passwords(server):
     assert len(server.wait_events("auth.failed", 3)) == 3
 
 
+def test_too_many_guesses_of_a_network(make_instance):
+    """Then nobody from there is told whether a password is right; from elsewhere it goes on. Through a proxy, since
+    loopback may guess for ever."""
+    server = make_instance()
+    setting(server, "listen", f'submission = [{{ address = "127.0.0.1:{server.base + 587}", proxy = true }}]')
+    setting(server, "network", 'proxy_from = ["127.0.0.1"]')
+    with_people(server)
+
+    def session(peer):
+        return Submission(server, tls=True, proxied=b"PROXY TCP4 %s 192.0.2.1 4242 587\r\n" % peer)
+
+    said = []
+    while len(said) < 200 and b"454 4.7.0 The password can't be checked at present" not in said:
+        with session(b"198.51.100.%d" % (len(said) % 250)) as c:
+            for _ in range(3):
+                name = f"x{len(said)}@shop.example"
+                said.append(c.command(b"AUTH PLAIN " + plain(name))[-1].partition(b";")[0])
+                assert said[-1][:10] in (b"535 5.7.8 ", b"454 4.7.0 "), said
+    assert 60 <= len(said) < 200, said
+    with session(b"198.51.100.77") as c:
+        assert c.command(b"AUTH PLAIN " + plain(ANN))[-1].startswith(b"454 4.7.0 ")
+    with session(b"203.0.113.9") as c:
+        assert c.command(b"AUTH PLAIN " + plain(ANN))[-1].startswith(b"235 2.7.0 ")
+
+
 def test_logged_in_only_until_the_account_is_suspended(server):
     """What the directory says at MAIL counts, not what it said at AUTH."""
     with Submission(server, login=ANN) as c:
         assert c.send_message(MESSAGE).startswith(b"250 ")
         server.cli("account", "suspend", ANN)
-        assert c.command(b"MAIL FROM:<ann@shop.example>")[-1].startswith(b"530 5.7.0 ")
+        assert c.command(b"MAIL FROM:<ann@shop.example>")[-1].startswith(b"530 5.7.0 This login is not valid any more")
         server.cli("account", "resume", ANN)
         c.command(b"MAIL FROM:<ann@shop.example>", 250)
         c.command(b"RCPT TO:<bob@shop.example>", 250)

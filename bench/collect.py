@@ -38,6 +38,7 @@ STEPS = {  # the field of pop3-maildrop's object, and the window it is measured 
 }
 TIMES = 1.5
 LOGINS_PER_S = 2000
+PEOPLE = 64
 MAIL_SHARE = 0.9
 IDLE_KB = {"pop3": 10, "pop3s": 30}
 
@@ -100,38 +101,41 @@ def step_rows(what: str, count: int, key: str, runs: dict[str, list[dict]]):
 
 
 def row_logins(bench: Bench):
-    """People poll at a fixed rate and mail comes as fast as it is taken; then the same while somebody guesses."""
+    """People poll at a fixed rate and mail comes as fast as it is taken; the same while somebody guesses, in turns. The
+    guesses come from loopback, where no network's limit holds them up: it is what a botnet with addresses enough does.
+    """
     if "postrider" not in bench.servers:
         return
     seconds = 3 if bench.quick else 15
-    users = [f"user{i}" for i in range(64)]
+    # Mail is for others than those who poll: a login that finds more each time would measure the mailbox.
+    users = [f"user{i}" for i in range(PEOPLE)] + [f"mail{i}" for i in range(PEOPLE)]
     with Postrider(bench.work(), users) as server:
-        right = [server.pop3, "--users", len(users), "--password", server.password]
+        right = [server.pop3, "--users", PEOPLE, "--password", server.password]
         tools.run_tool("pop3-logins", *right, "--connections", 8, "--duration", 5)  # each password is checked once
         polls = [*right, "--connections", 32, "--duration", seconds, "--rate", int(1.1 * LOGINS_PER_S)]
-        guesses = [server.pop3, "--users", len(users), "--password", "guess", "--wrong"]
+        guesses = [server.pop3, "--users", PEOPLE, "--password", "guess", "--wrong"]
         guesses += ["--connections", 64, "--duration", seconds]
-        load = Load(size=4096, connections=32, seconds=seconds, users=len(users))
-        calm, calm_mail, _ = storm(server, load, polls, None)
-        stormy, stormy_mail, guessed = storm(server, load, polls, guesses)
-    figure = f"{calm['per_s']:,.0f}/s, {calm_mail['per_s']:,.0f}/s"
-    yield Row("logins", "calm: logins, and mail beside them", "", figure, None, {"logins": calm, "mail": calm_mail})
-    p99_ms = stormy["took_us"]["p99"] / 1000
-    figure = f"{stormy['per_s']:,.0f}/s (p99 {p99_ms:.1f} ms), {guessed['per_s']:,.0f} guesses/s"
-    kept = stormy["per_s"] >= LOGINS_PER_S
-    details = {"logins": stormy, "guesses": guessed}
-    yield Row("logins", "storm of guesses: logins", f"≥ {LOGINS_PER_S:,}/s", figure, kept, details)
-    share = stormy_mail["per_s"] / calm_mail["per_s"]
-    figure = f"{share:.2f} ({stormy_mail['per_s']:,.0f}/s)"
+        load = Load(size=4096, connections=32, seconds=seconds, users=PEOPLE, recipients=f"mail%d@{DOMAIN}")
+        turns = [(storm(server, load, polls, None), storm(server, load, polls, guesses)) for _ in range(bench.rounds)]
+    shares = [stormy["mail"]["per_s"] / calm["mail"]["per_s"] for calm, stormy in turns]
+    calm, stormy = turns[shares.index(statistics.median_low(shares))]
+    figure = f"{calm['logins']['per_s']:,.0f}/s, {calm['mail']['per_s']:,.0f}/s"
+    yield Row("logins", "calm: logins, and mail beside them", "", figure, None, calm)
+    per_s, p99_ms = stormy["logins"]["per_s"], stormy["logins"]["took_us"]["p99"] / 1000
+    figure = f"{per_s:,.0f}/s (p99 {p99_ms:.1f} ms), {stormy['guesses']['per_s']:,.0f} guesses/s"
+    yield Row("logins", "storm of guesses: logins", f"≥ {LOGINS_PER_S:,}/s", figure, per_s >= LOGINS_PER_S, stormy)
+    share = statistics.median_low(shares)
+    figure = f"{share:.2f} ({stormy['mail']['per_s']:,.0f}/s)"
     what = "storm of guesses: mail, share of the calm"
-    yield Row("logins", what, f"≥ {MAIL_SHARE:g}", figure, share >= MAIL_SHARE, {"mail": stormy_mail})
+    yield Row("logins", what, f"≥ {MAIL_SHARE:g}", figure, share >= MAIL_SHARE, {"shares": shares})
 
 
-def storm(server, load: Load, polls: list, guesses: list | None) -> tuple[dict, dict, dict | None]:
+def storm(server, load: Load, polls: list, guesses: list | None) -> dict:
     guessing = tools.start_tool("pop3-logins", *guesses) if guesses else None
     polling = tools.start_tool("pop3-logins", *polls)
     mail = tools.send(server.smtp, load)
-    return tools.finish_tool(polling), mail, tools.finish_tool(guessing) if guessing else None
+    logins = tools.finish_tool(polling)
+    return {"logins": logins, "mail": mail, "guesses": tools.finish_tool(guessing) if guessing else None}
 
 
 def row_idle(bench: Bench):

@@ -5,9 +5,9 @@ import errno
 import pytest
 
 import clients
-from faults import READ, Faults
+from faults import MALLOC, READ, Faults
 from instance import PASSWORD
-from pop3_mail import ANN, content_of, deliver_many, numbered
+from pop3_mail import ANN, content_of, deliver_many, numbered, secure
 
 BOB = "bob@shop.example"
 
@@ -79,6 +79,21 @@ def test_the_disk_refuses_to_read(failing):
         p.quit()
 
 
+def test_no_memory_for_the_mailbox(failing):
+    one, faults = failing
+    deliver_many(one, 7000)
+    one.pop3(ANN).quit()  # the password is known from here on, and needs no memory of its own
+    with clients.Pop3(one.address("pop3")) as p:
+        p.command(b"USER " + ANN.encode())
+        faults.set(MALLOC, errno.ENOMEM, least=16 * 7000)
+        refused(p, b"PASS " + PASSWORD.encode(), b"-ERR [SYS/TEMP] The server is too busy; try again later")
+        assert faults.struck() > 0
+        faults.clear()
+        p.login(ANN, PASSWORD)
+        assert p.stat()[0] == 7002
+        p.quit()
+
+
 def test_a_damaged_message(failing):
     """The record's head is not what it was: this message is refused, its neighbour is not."""
     one, _ = failing
@@ -97,3 +112,36 @@ def test_a_damaged_message(failing):
         p.quit()
     one.stop()  # the log is whole
     assert one.events("store.damaged")
+
+
+def from_far(one):
+    """A session from an address that is not loopback's, told by a PROXY header."""
+    p = clients.Pop3.__new__(clients.Pop3)
+    clients.Lines.__init__(p, one.address("pop3"))
+    p.send(b"PROXY TCP4 198.51.100.7 192.0.2.1 40000 110\r\n")
+    p.ok()
+    p.command(b"STLS")
+    secure(p, one)
+    return p
+
+
+def test_too_many_guesses_from_one_network(make_instance):
+    """Nobody knows any more whether a password is right: no [AUTH], so that no program asks its user for another."""
+    one = make_instance()
+    config = one.config.read_text()
+    at = f'pop3 = ["127.0.0.1:{one.address("pop3")[1]}"]'
+    assert at in config
+    config = config.replace(at, at.replace('["', '[{ address = "').replace('"]', '", proxy = true }]'))
+    one.config.write_text(config.replace("[network]\n", '[network]\nproxy_from = ["127.0.0.1"]\n'))
+    one.start()
+    one.account_add(ANN)
+    for i in range(22):
+        with from_far(one) as p:
+            for n in range(3):
+                p.command(b"USER nobody%d@shop.example" % (3 * i + n))
+                with pytest.raises(clients.Refused):
+                    p.command(b"PASS a guess")
+    with from_far(one) as p:
+        p.command(b"USER " + ANN.encode())
+        refused(p, b"PASS " + PASSWORD.encode(), b"-ERR [SYS/TEMP] This login could not be checked now; try again in a minute")
+        p.quit()

@@ -127,6 +127,40 @@ def test_when_it_may_be_said(ann):
         p.quit()
 
 
+def crc32c(crc, octets):
+    crc ^= 0xffffffff
+    for octet in octets:
+        crc ^= octet
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+def test_one_that_felled_the_server_is_not_looked_into(ann):
+    """It is in quarantine (base/quarantine.h): nobody parses it again, and the session goes on."""
+    half = len(TEXT) // 2
+    fingerprint = crc32c(len(TEXT), TEXT[:half]) << 32 | crc32c(0, TEXT[half:])
+    line = b"%016x 2 stored 0 :: 1" % fingerprint
+    ann.stop()
+    with open(ann.dir / "data" / "quarantine", "wb") as f:
+        f.write(b"postrider quarantine 1: fingerprint crashes kind id network last_ms crc\n")
+        f.write(b"%s %08x\n" % (line, crc32c(0, line)))
+    ann.start()
+    assert ann.json("doctor", code=None)["checks"]
+    with session(ann, False) as p:
+        sizes = p.list()
+        for command in (b"RETR 2", b"TOP 2 0"):
+            with pytest.raises(clients.Refused) as e:
+                p.command(command)
+            assert e.value.reply == (b"-ERR [UTF8] This message is in UTF-8 and could not be made into another; "
+                                     b"say UTF8 before the login")
+        assert [len(p.retr(n)) for n in (1, 3, 4)] == [sizes[n] for n in (1, 3, 4)]
+        p.quit()
+    with session(ann, True) as p:
+        assert p.retr(2).endswith(TEXT)
+        p.quit()
+
+
 def test_a_name_and_a_password_in_utf8(ann):
     ann.cli("domain", "add", "bücher.example")
     ann.account_add("jörg@bücher.example", "Straße 漢字")

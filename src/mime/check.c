@@ -220,7 +220,7 @@ static void check_body(struct checker *c, const struct mime_part *part)
 	if (mime_parameter_find(part->parameters.list, part->parameters.count, STR("charset"), &charset) &&
 	    !mime_charset_known(charset))
 		note(c, MIME_DEFECT_BAD_CHARSET, part->header_offset);
-	if (is_multipart || is_message)
+	if (is_multipart || is_message || part->child)
 		return;
 	check_encoded(c, encoding, body, offset);
 	size_t first = first_8bit(body);

@@ -45,6 +45,8 @@ static const struct {
 	{ OKAY "Content-Transfer-Encoding: quoted-printable\r\n\r\na=b", MIME_DEFECT_BAD_QUOTED_PRINTABLE, 1,
 	  HEAD + 47 },
 	{ OKAY "\r\n\xfc", MIME_DEFECT_8BIT_BODY, 1, HEAD + 2 },
+	{ OKAY "Content-Type: message/global\r\n\r\nFrom: a@b\r\nDate: 1 Jan 2000\r\n\r\n\xfc",
+	  MIME_DEFECT_8BIT_BODY, 1, HEAD + 63 },
 	{ OKAY "Content-Type: text/plain; charset=x-none\r\n\r\n", MIME_DEFECT_BAD_CHARSET, 1, 0 },
 };
 

@@ -396,25 +396,22 @@ void mime_qp_encode_end(struct mime_qp_encoder *e, struct buf *out)
 
 mime_encoding mime_encoding_for(str text)
 {
-	size_t escapes = 0, column = 0, longest = 0;
+	const size_t size = text.len;
+	size_t escapes = 0;
 	bool plain = true;
 
-	for (size_t i = 0; i < text.len; i++) {
-		char c = text.ptr[i];
-		bool ends = c == '\n' && i > 0 && text.ptr[i - 1] == '\r';
-		bool begins_end = c == '\r' && i + 1 < text.len && text.ptr[i + 1] == '\n';
-		if (ends || begins_end) {
-			longest = longest > column ? longest : column;
-			column = 0;
-			continue;
+	while (text.len) {
+		str line = str_cut(&text, '\n');
+		line.len -= line.len && line.ptr[line.len - 1] == '\r';
+		plain = plain && line.len <= PLAIN_LINE_OCTETS;
+		for (size_t i = 0; i < line.len; i++) {
+			char c = line.ptr[i];
+			escapes += !is_qp_literal(c) && c != ' ' && c != '\t';
+			plain = plain && (unsigned char)c < 0x80 && c != '\0' && c != '\r';
 		}
-		column++;
-		escapes += !is_qp_literal(c) && !is_space(c);
-		plain = plain && (unsigned char)c < 0x80 && c != '\0' && c != '\r' && c != '\n';
 	}
-	longest = longest > column ? longest : column;
-	if (plain && longest <= PLAIN_LINE_OCTETS)
+	if (plain)
 		return MIME_ENCODING_IDENTITY;
 	/* Three octets for one, or four for three. */
-	return escapes * 6 > text.len ? MIME_ENCODING_BASE64 : MIME_ENCODING_QUOTED_PRINTABLE;
+	return escapes * 6 > size ? MIME_ENCODING_BASE64 : MIME_ENCODING_QUOTED_PRINTABLE;
 }

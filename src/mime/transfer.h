@@ -74,8 +74,8 @@ struct mime_qp_encoder {
 void mime_qp_encode(struct mime_qp_encoder *e, str octets, struct buf *out);
 void mime_qp_encode_end(struct mime_qp_encoder *e, struct buf *out);
 
-/* The encoding that a text of CRLF lines is best sent with: none where it is 7bit with lines of at most 78
- * octets, else the shorter of the other two. */
+/* The encoding that a text is best sent with once its line ends, LF or CRLF, are CRLF: none where it is 7bit
+ * with lines of at most 78 octets, else the shorter of the other two. */
 mime_encoding mime_encoding_for(str text);
 
 #endif

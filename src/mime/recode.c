@@ -97,6 +97,8 @@ static str end_header(struct mime_recode *r, const struct mime_walk_step *step)
 	if (r->withheld) {
 		if (step->too_deep && r->error.code == ERR_OK)
 			r->error = (err){ ERR_LIMIT, 0, "a binary part is nested too deep to be re-coded" };
+		if (r->last == '\r')
+			fail(r, bare_cr);
 		/* The last line may lack its end where the message ends within it. */
 		buf_add(&r->out, r->last == '\n' ? STR("") : CRLF);
 		buf_add(&r->out, STR("Content-Transfer-Encoding: "));

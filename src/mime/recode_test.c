@@ -73,6 +73,7 @@ static const struct {
 	{ "bare LF in a body", STR_INIT("\r\n\n"), STR_INIT(""), ERR_SYNTAX },
 	{ "bare CR in a body", STR_INIT("\r\nx\ry"), STR_INIT(""), ERR_SYNTAX },
 	{ "CR CR LF", STR_INIT("\r\nx\r\r\n"), STR_INIT(""), ERR_SYNTAX },
+	{ "bare CR at the end of a header", STR_INIT(BINARY "x\r"), STR_INIT(""), ERR_SYNTAX },
 	{ "bare CR at the end", STR_INIT("\r\nx\r"), STR_INIT(""), ERR_SYNTAX },
 	{ "binary octets in 8bit", STR_INIT(EIGHT "\r\n\0"), STR_INIT(""), ERR_SYNTAX },
 	{ "in what stands before the parts", STR_INIT(MIXED BINARY "\r\n\n\r\n--b--\r\n"), STR_INIT(""),

@@ -12,6 +12,7 @@ enum { EXCISED_MAX = 16 };
 struct mime_surrogate {
 	struct mime_walk *walk;
 	bool no_memory;
+	bool type_excised, encoding_excised; /* of this header: the one that counts was left out */
 	unsigned conversions;
 	str rest;        /* of a long field: what is still to be looked at */
 	struct buf out;  /* the field in place of another */
@@ -157,6 +158,25 @@ static str parameter_name(str segment)
 	return str_trim(str_slice(segment, 0, equals < star ? equals : star));
 }
 
+/* True where the field that was made says a boundary that the message was not cut by: readers of parameters
+ * are lenient, each in its way, and what was left out may have hidden it. */
+static bool has_new_boundary(struct mime_surrogate *s, const struct mime_entity *was)
+{
+	scan block = { buf_str(&s->out), 0 };
+	struct mime_header_field f = { 0 };
+	struct mime_content_type type;
+	struct mime_entity is;
+
+	mime_header_next(&block, &f);
+	buf_clear(&s->scratch);
+	mime_header_unfold(f.body, &s->scratch);
+	mime_content_type_parse(buf_str(&s->scratch), &s->scratch, &type);
+	mime_entity_begin(&is, false);
+	mime_entity_take_type(&is, &type);
+	str old = { was->boundary, was->boundary_len }, new = { is.boundary, is.boundary_len };
+	return new.len > 0 && !str_eq(old, new);
+}
+
 /* Every octet of what stays is as it was. */
 static bool take_parameters(struct mime_surrogate *s, const struct mime_walk_step *step)
 {
@@ -188,6 +208,19 @@ static bool take_parameters(struct mime_surrogate *s, const struct mime_walk_ste
 		buf_add(&s->out, stays ? segment : STR(""));
 	}
 	buf_add(&s->out, CRLF);
+	return mime_field_of(step->name) != MIME_FIELD_CONTENT_TYPE || !has_new_boundary(s, step->entity);
+}
+
+static bool take_encoding(struct mime_surrogate *s, const struct mime_walk_step *step)
+{
+	struct mime_field_writer f;
+	str word = mime_encoding_word(step->body);
+
+	if (!is_ascii(word) || word.len == 0)
+		return false;
+	mime_field_begin(&f, &s->out, step->name);
+	mime_field_word(&f, word);
+	mime_field_end(&f);
 	return true;
 }
 
@@ -199,29 +232,43 @@ static bool is_address_field(str name)
 	return false;
 }
 
-/* What stands in place of the field, empty where nothing does. */
-static str take_field(struct mime_surrogate *s, const struct mime_walk_step *step)
+/* What stands in place of a field with 8-bit octets, empty where nothing does. */
+static str replaced(struct mime_surrogate *s, const struct mime_walk_step *step, mime_field field)
 {
 	bool stays = false;
 
-	if (is_ascii(step->octets))
-		return step->octets;
 	buf_clear(&s->out);
 	buf_clear(&s->body);
 	buf_clear(&s->scratch);
-	mime_field field = mime_field_of(step->name);
 	if (is_address_field(step->name))
 		stays = take_addresses(s, step);
 	else if (field == MIME_FIELD_SUBJECT)
 		stays = take_subject(s, step);
 	else if (field == MIME_FIELD_CONTENT_TYPE || field == MIME_FIELD_CONTENT_DISPOSITION)
 		stays = take_parameters(s, step);
+	else if (field == MIME_FIELD_CONTENT_TRANSFER_ENCODING)
+		stays = take_encoding(s, step);
 	const err_code failed[] = { s->out.failed, s->body.failed, s->scratch.failed };
 	for (size_t i = 0; i < sizeof failed / sizeof failed[0]; i++) {
 		stays = stays && failed[i] == ERR_OK;
 		s->no_memory |= failed[i] == ERR_NOSPACE;
 	}
 	return stays ? buf_str(&s->out) : STR("");
+}
+
+static str take_field(struct mime_surrogate *s, const struct mime_walk_step *step)
+{
+	mime_field field = mime_field_of(step->name);
+	bool is_type = field == MIME_FIELD_CONTENT_TYPE;
+	bool is_encoding = field == MIME_FIELD_CONTENT_TRANSFER_ENCODING;
+
+	/* Another one would be read in place of the one that was left out. */
+	if ((is_type && s->type_excised) || (is_encoding && s->encoding_excised))
+		return STR("");
+	str field_now = is_ascii(step->octets) ? step->octets : replaced(s, step, field);
+	s->type_excised |= is_type && field_now.len == 0 && step->entity->has_type;
+	s->encoding_excised |= is_encoding && field_now.len == 0;
+	return field_now;
 }
 
 /* The next octets of a long field that are ASCII. */
@@ -259,6 +306,9 @@ bool mime_surrogate_next(struct mime_surrogate *s, str *in, str *run)
 			s->rest = step.octets;
 			break;
 		case MIME_WALK_HEADER_END:
+			s->type_excised = s->encoding_excised = false;
+			*run = step.octets;
+			break;
 		case MIME_WALK_BODY:
 		case MIME_WALK_DELIMITER:
 			*run = step.octets;

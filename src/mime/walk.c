@@ -236,6 +236,7 @@ static mime_walk_event take_field(struct mime_walk *w, struct mime_walk_step *ou
 		.octets = give(w, w->held_len),
 		.name = field.name,
 		.body = field.body,
+		.entity = e,
 	};
 	return MIME_WALK_FIELD;
 }

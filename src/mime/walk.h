@@ -31,10 +31,11 @@ typedef enum mime_walk_event {
 /* Slices live until the next call. */
 struct mime_walk_step {
 	str octets;
-	str name, body;                   /* MIME_WALK_FIELD: body as it stands, folded */
-	const struct mime_entity *entity; /* MIME_WALK_HEADER_END: what the header says */
-	mime_part_kind kind;              /* MIME_WALK_HEADER_END: what the body is read as */
-	bool too_deep;                    /* MIME_WALK_HEADER_END: LIMIT_MIME_DEPTH, LIMIT_BOUNDARY: a leaf */
+	str name, body; /* MIME_WALK_FIELD: body as it stands, folded */
+	const struct mime_entity
+		*entity;     /* MIME_WALK_FIELD, MIME_WALK_HEADER_END: what the header says so far */
+	mime_part_kind kind; /* MIME_WALK_HEADER_END: what the body is read as */
+	bool too_deep;       /* MIME_WALK_HEADER_END: LIMIT_MIME_DEPTH, LIMIT_BOUNDARY: a leaf */
 };
 
 /* ERR_NOSPACE. */

@@ -122,7 +122,8 @@ def test_no_certificate(make_instance):
     config = one.config.read_text()
     at = config.index("[[tls.certificates]]")
     config = config[:at] + config[config.index("[network]"):]
-    one.config.write_text("".join(line for line in config.splitlines(keepends=True) if not line.startswith("pop3s")))
+    one.config.write_text("".join(line for line in config.splitlines(keepends=True)
+                                  if not line.startswith(("pop3s", "submissions"))))
     one.start()
     with pop3_session(one) as p:
         assert "STLS" not in capabilities(p)

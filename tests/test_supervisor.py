@@ -237,7 +237,7 @@ def test_reload_is_all_or_nothing(one):
         one.config.write_text(before.replace("[limits]", change))
         assert word in reload(one, "config.refused")["what"]
     one.config.write_text(before.replace("[limits]", '[limits]\nmessage_size = "1M"')
-                          .replace(f"127.0.0.1:{one.base + 25}", f"127.0.0.1:{one.base + 24}"))
+                          .replace(f"127.0.0.1:{one.base + 25}", f"127.0.0.1:{one.base + 26}"))
     what = reload(one, "config.refused")["what"]
     assert "restart" in what and "listen.smtp" in what
     assert offered_size(one) == 50 << 20

@@ -6,22 +6,22 @@ static const char head[] =
 	".SH NAME\npostrider.toml \\- configuration of the mail server postrider\n"
 	".SH DESCRIPTION\n"
 	"The configuration holds what the server needs to start; domains, accounts and aliases live in its "
-        "store and\n"
+	"store and\n"
 	"are changed by commands, see postrider(1). It is TOML 1.0. An unknown key, a wrong type or a value "
-        "out of\n"
+	"out of\n"
 	"range stops the start with file, line and reason; \\fBpostrider config check\\fR says so "
-        "beforehand. At SIGHUP\n"
+	"beforehand. At SIGHUP\n"
 	"the server reads the file again, all or nothing; a key marked \\(lqrestart\\(rq then keeps its "
-        "former value.\n"
+	"former value.\n"
 	".PP\n"
 	"Sizes are octets, or a string with K, M or G, powers of 1024: \"50M\". Addresses to listen on are\n"
 	"\"address:port\", \"unix:/path\" or { address = \"...\", proxy = true }; [::] means both families. "
-        "A key of\n"
+	"A key of\n"
 	"[listen] that is absent is off. Paths are absolute.\n";
 
 static const char foot[] = ".SH FILES\n.TP\n\\fI/etc/postrider/postrider.toml\\fR\n"
 			   "Read where neither \\fB\\-c\\fR, \\fB$POSTRIDER_CONFIG\\fR nor "
-                           "\\fI./postrider.toml\\fR says otherwise.\n"
+			   "\\fI./postrider.toml\\fR says otherwise.\n"
 			   ".SH SEE ALSO\npostrider(1)\n";
 
 static void add_heading(struct buf *out, str table)

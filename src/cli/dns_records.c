@@ -92,16 +92,16 @@ static err add_reverse(struct writer *w, const struct config *config, ip address
 static err add_services(struct writer *w, const struct config *config, str domain)
 {
 	static const struct {
-		enum config_protocol protocol;
 		const char *service;
+		enum config_protocol protocol;
 		unsigned priority; /* TLS from the first octet goes first */
 	} services[] = {
-		{ CONFIG_SUBMISSIONS, "submissions", 0 },
-		{ CONFIG_SUBMISSION, "submission", 10 },
-		{ CONFIG_IMAPS, "imaps", 0 },
-		{ CONFIG_IMAP, "imap", 10 },
-		{ CONFIG_POP3S, "pop3s", 20 },
-		{ CONFIG_POP3, "pop3", 30 },
+		{ "submissions", CONFIG_SUBMISSIONS, 0 },
+		{ "submission", CONFIG_SUBMISSION, 10 },
+		{ "imaps", CONFIG_IMAPS, 0 },
+		{ "imap", CONFIG_IMAP, 10 },
+		{ "pop3s", CONFIG_POP3S, 20 },
+		{ "pop3", CONFIG_POP3, 30 },
 	};
 
 	for (size_t i = 0; i < sizeof services / sizeof services[0]; i++) {

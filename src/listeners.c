@@ -77,20 +77,51 @@ static err bind_one(struct arena *arena, enum config_protocol protocol,
 }
 
 /* Bound through a descriptor of its folder, since sun_path holds 107 octets only. */
-static err bind_control(struct arena *arena, const struct config *config, unsigned owner, int *fd)
+static err bind_local(struct arena *arena, int directory, const char *name, unsigned mode, unsigned owner,
+                      int *fd)
 {
-	AUTO(file) directory = FILE_NONE;
 	char path[64];
 
-	TRY(file_open(arena, config->data_dir, O_PATH | O_DIRECTORY, 0, &directory));
-	snprintf(path, sizeof path, "/proc/self/fd/%d/control.sock", directory);
-	err e = listen_bind_unix(arena, str_of(path), 0600, fd);
+	snprintf(path, sizeof path, "/proc/self/fd/%d/%s", directory, name);
+	err e = listen_bind_unix(arena, str_of(path), mode, fd);
 	if (e.code != ERR_OK)
-		return err_wrap(arena, e, STR_FMT "/control.sock", STR_ARG(config->data_dir));
-	if (geteuid() == 0 && fchownat(directory, "control.sock", owner, (gid_t)-1, 0) != 0)
-		return err_errno(arena, errno, "giving " STR_FMT "/control.sock to the server's user",
-		                 STR_ARG(config->data_dir));
+		return err_wrap(arena, e, "%s", name);
+	/* The folder is its owner's, who may have put a link there since: it is not followed. */
+	if (geteuid() == 0 && fchownat(directory, name, owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW) != 0)
+		return err_errno(arena, errno, "giving %s to the server's user", name);
 	return OK;
+}
+
+/* data_dir/run, which everybody may pass through and nobody but `owner` may list. */
+static err open_run(struct arena *arena, int data_dir, unsigned owner, file *out)
+{
+	if (mkdirat(data_dir, "run", 0700) != 0 && errno != EEXIST)
+		return err_errno(arena, errno, "making run");
+	AUTO(file) run = openat(data_dir, "run", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (run < 0)
+		return err_errno(arena, errno, "opening run");
+	if ((geteuid() == 0 && fchown(run, owner, (gid_t)-1) != 0) || fchmod(run, 0711) != 0)
+		return err_errno(arena, errno, "opening run to this machine's logins");
+	*out = file_take(&run);
+	return OK;
+}
+
+static err bind_below(struct arena *arena, int data_dir, unsigned owner, struct listeners *out)
+{
+	AUTO(file) run = FILE_NONE;
+
+	TRY(bind_local(arena, data_dir, "control.sock", 0600, owner, &out->control));
+	TRY(open_run(arena, data_dir, owner, &run));
+	return bind_local(arena, run, "submit.sock", 0666, owner, &out->submit);
+}
+
+static err bind_own(struct arena *arena, const struct config *config, unsigned owner, struct listeners *out)
+{
+	AUTO(file) data_dir = FILE_NONE;
+
+	TRY(file_open(arena, config->data_dir, O_PATH | O_DIRECTORY, 0, &data_dir));
+	err e = bind_below(arena, data_dir, owner, out);
+	return e.code == ERR_OK ? OK : err_wrap(arena, e, STR_FMT, STR_ARG(config->data_dir));
 }
 
 err listeners_bind(struct arena *arena, const struct config *config, unsigned owner, struct listeners *out)
@@ -114,7 +145,7 @@ err listeners_bind(struct arena *arena, const struct config *config, unsigned ow
 				"the service manager handed in a socket (descriptor %u) that no address "
 				"in [listen] stands for; make both name the same addresses",
 				FIRST_PASSED_FD + i);
-	return bind_control(arena, config, owner, &out->control);
+	return bind_own(arena, config, owner, out);
 }
 
 void listeners_add_json(struct buf *out, const struct listeners *listeners)
@@ -143,6 +174,8 @@ void listeners_unlink(struct arena *arena, const struct config *config)
 	char *path = arena_z(arena, config->data_dir);
 	AUTO(file) directory = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : FILE_NONE;
 
-	if (directory >= 0)
-		(void)unlinkat(directory, "control.sock", 0);
+	if (directory < 0)
+		return;
+	(void)unlinkat(directory, "control.sock", 0);
+	(void)unlinkat(directory, "run/submit.sock", 0);
 }

@@ -20,6 +20,7 @@
 #include "base/flight.h"
 #include "base/log.h"
 #include "cli/exit.h"
+#include "deliver/local_login.h"
 #include "deliver/address.h"
 #include "http/control.h"
 #include "net/listen.h"
@@ -51,7 +52,7 @@ struct server {
 	struct smtp_server *smtp;
 	struct pop3_server *pop3;
 	struct control control;
-	struct conn_service services[CONFIG_PROTOCOLS], control_conn_service;
+	struct conn_service services[CONFIG_PROTOCOLS], control_conn_service, local_service;
 	bool newer_store; /* why it could not be opened */
 	int drained;      /* eventfd: the last connection is gone */
 };
@@ -137,6 +138,18 @@ static err open_auth(struct server *s)
 	return auth_new(&s->arena, &options, &s->auth);
 }
 
+/* [submit] allow, for programs of this machine. */
+static err allow_locals(struct server *s, const struct config *config)
+{
+	const struct config_allowances *from = &config->submit.allow;
+	struct local_allowance items[LIMIT_CONFIG_LIST];
+
+	assert(from->count <= LIMIT_CONFIG_LIST);
+	for (size_t i = 0; i < from->count; i++)
+		items[i] = (struct local_allowance){ from->item[i].user, from->item[i].from };
+	return smtp_server_allow(s->smtp, &(struct local_allowances){ items, from->count });
+}
+
 static err open_protocols(struct server *s)
 {
 	const struct config *config = s->start->config;
@@ -161,6 +174,8 @@ static err open_protocols(struct server *s)
 	s->services[CONFIG_SUBMISSION] = smtp_server_service(s->smtp, SMTP_ROLE_SUBMISSION);
 	s->services[CONFIG_SUBMISSIONS] = smtp_server_service(s->smtp, SMTP_ROLE_SUBMISSIONS);
 	s->services[CONFIG_LMTP] = smtp_server_service(s->smtp, SMTP_ROLE_LMTP);
+	s->local_service = smtp_server_service(s->smtp, SMTP_ROLE_LOCAL);
+	TRY(allow_locals(s, config));
 	TRY(pop3_server_new(&pop3, &s->pop3));
 	s->services[CONFIG_POP3] = s->services[CONFIG_POP3S] = pop3_server_service(s->pop3);
 	s->control_conn_service = control_service(&s->control, s->store, s->work, config, s->flight);
@@ -186,6 +201,8 @@ static err begin_accepting(struct server *s)
 		TRY(acceptor_add(s->acceptor, l->fd, service, manner));
 	}
 	TRY(acceptor_add(s->acceptor, listeners->control, &s->control_conn_service,
+	                 (struct listen_manner){ .proxy = false }));
+	TRY(acceptor_add(s->acceptor, listeners->submit, &s->local_service,
 	                 (struct listen_manner){ .proxy = false }));
 	return loops_start(s->loops);
 }
@@ -252,6 +269,7 @@ static err apply(struct server *s, struct arena *arena, str config_text, str cer
 	                            config->network.proxy_from.count));
 	TRY(smtp_server_set_relay_from(s->smtp, config->network.relay_from.item,
 	                               config->network.relay_from.count));
+	TRY(allow_locals(s, config));
 	acceptor_set_limits(s->acceptor, connection_limits(&config->limits));
 	auth_set_plaintext(s->auth, config->auth.plaintext == CONFIG_PLAINTEXT_LOOPBACK);
 	smtp_server_set_limits(s->smtp, &config->limits);

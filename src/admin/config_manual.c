@@ -1,6 +1,7 @@
 #include "admin/config_internal.h"
 
 #include "base/roff.h"
+#include "base/version.h"
 
 static const char head[] =
 	".SH NAME\npostrider.toml \\- configuration of the mail server postrider\n"

@@ -143,6 +143,8 @@
 #define LIMIT_SLICE_MS 8u /* when a slice of WORK_BULK begins nothing more: with its last page <= 10 ms */
 #define LIMIT_MESSAGE_LINE LIMIT_MB /* octets of one line of a message; real mail has far over 1,000 */
 #define LIMIT_SMTP_ERRORS 20u       /* 5xx replies to commands before 421 */
+#define LIMIT_LOCAL_SESSIONS 64u    /* by run/submit.sock at once, of one login */
+#define LIMIT_LOCAL_LOGINS 64u      /* that have such a session at once */
 #define LIMIT_RECEIVED_FIELDS 100u  /* RFC 5321 §6.3 */
 #define LIMIT_SUMMARY_ARENA (128u * LIMIT_KB)  /* octets a summary may need while it is made */
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/limits.h"
+#include "base/version.h"
 
 static const char *const standard_paths[] = { "postrider.toml", "/etc/postrider/postrider.toml" };
 

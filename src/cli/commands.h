@@ -16,6 +16,7 @@ extern const struct command doctor_command;
 extern const struct command verify_command;
 extern const struct command backup_command;
 extern const struct command restore_command;
+extern const struct command send_command;
 
 /* A command whose first word says which of several actions is meant. */
 struct action {

@@ -56,6 +56,7 @@ static int run(struct command_line *line)
 	d.checks = json_array();
 	check_server(&d);
 	check_listeners(&d);
+	check_submit(&d);
 	check_store(&d);
 	check_quarantine(&d);
 	check_domains(&d);

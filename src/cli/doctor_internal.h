@@ -25,6 +25,9 @@ void check_add(struct doctor *d, const char *name, enum check_state state, const
 void check_server(struct doctor *d);
 void check_listeners(struct doctor *d);
 
+/* Can programs of this machine hand in mail (run/submit.sock)? */
+void check_submit(struct doctor *d);
+
 /* What the machine gives: disk, descriptors, the data directory's mode, the host name. */
 void check_disk(struct doctor *d);
 void check_descriptors(struct doctor *d);

@@ -1,5 +1,7 @@
 #include <errno.h>
+#include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -7,9 +9,10 @@
 #include "admin/size.h"
 #include "base/file.h"
 #include "cli/doctor_internal.h"
+#include "cli/submit.h"
 #include "http/control_client.h"
 
-enum { SPARE_DESCRIPTORS = 200 };
+enum { SUBMIT_GREETING_MS = 3000, SPARE_DESCRIPTORS = 200 };
 static const uint64_t disk_scarce_octets = 1024ull * LIMIT_MB, disk_full_octets = 128ull * LIMIT_MB;
 
 void check_server(struct doctor *d)
@@ -25,6 +28,23 @@ void check_server(struct doctor *d)
 		          "no server runs: mail is not taken");
 	else
 		check_add(d, "server", CHECK_ERROR, NULL, "%s", e.what);
+}
+
+void check_submit(struct doctor *d)
+{
+	AUTO(file) fd = FILE_NONE;
+	char octet = 0;
+
+	if (!d->running)
+		return;
+	err e = submit_connect(d->line->arena, d->config->data_dir, &fd);
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	if (e.code == ERR_OK && poll(&p, 1, SUBMIT_GREETING_MS) == 1 && recv(fd, &octet, 1, 0) == 1 &&
+	    octet == '2')
+		check_add(d, "submit", CHECK_OK, NULL, "programs of this machine can send");
+	else
+		check_add(d, "submit", CHECK_ERROR, "restart the server; look into its log",
+		          "programs of this machine can't send: %s", e.what ? e.what : "nobody greets");
 }
 
 static const char *sized(struct doctor *d, uint64_t octets)

@@ -1,6 +1,7 @@
 #include "cli/manual.h"
 
 #include "base/roff.h"
+#include "base/version.h"
 #include "cli/usage.h"
 
 static const struct {

@@ -7,13 +7,15 @@
 #define AUTHENTICATION_RESULTS STR("authentication-results")
 #define DATE STR("date")
 #define MESSAGE_ID STR("message-id")
+#define BCC STR("bcc")
+#define RESENT_BCC STR("resent-bcc")
 
 void amend_init(struct amend *a, str hostname)
 {
 	a->hostname = hostname;
 	a->state = AMEND_LINE;
 	a->top = true;
-	a->dropping = false;
+	a->dropping = a->blind = false;
 	a->received = 0;
 	a->field_len = a->held_len = 0;
 	a->name_len = 0;
@@ -25,6 +27,8 @@ void amend_fill(struct amend *a, str date, str message_id)
 	a->date = date;
 	a->message_id = message_id;
 }
+
+void amend_drop_bcc(struct amend *a) { a->blind = true; }
 
 static void keep(struct amend *a)
 {
@@ -43,7 +47,8 @@ static void drop(struct amend *a)
 static bool matters(const struct amend *a, char c)
 {
 	c = ascii_lower(c);
-	return c == 'r' || c == 'a' || (c == 'd' && a->date.len > 0) || (c == 'm' && a->message_id.len > 0);
+	return c == 'r' || c == 'a' || (c == 'b' && a->blind) || (c == 'd' && a->date.len > 0) ||
+	       (c == 'm' && a->message_id.len > 0);
 }
 
 /* The first octet of a line. It is looked at, not taken. */
@@ -77,6 +82,10 @@ static void name_is_complete(struct amend *a)
 		return;
 	}
 	if (str_eq(name, RETURN_PATH) && a->top) {
+		drop(a);
+		return;
+	}
+	if (a->blind && (str_eq(name, BCC) || str_eq(name, RESENT_BCC))) {
 		drop(a);
 		return;
 	}

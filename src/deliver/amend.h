@@ -4,8 +4,9 @@
  *   a Return-Path already on top is removed: ours stands in the prefix (RFC 5321 §4.4)
  *   an Authentication-Results field under our own name is removed: only we may say it (RFC 8601 §5); so is
  *   one whose name can't be made out in its first LIMIT_AMEND_FIELD octets
- *   a submission whose header has no Date or no Message-ID gets it at the header's end (RFC 6409 §8.2, §8.3)
- * It also counts the Received fields, by which loops are found (RFC 5321 §6.3).
+ *   what a program of this machine hands in (`send`) loses Bcc and Resent-Bcc: whom they name is in the
+ * envelope a submission whose header has no Date or no Message-ID gets it at the header's end (RFC 6409 §8.2,
+ * §8.3) It also counts the Received fields, by which loops are found (RFC 5321 §6.3).
  *
  * A push filter: octets with CRLF line ends go in by chunks, those that stay come out as runs that point into
  * the chunk (or, where a field was cut in two by a chunk's end, into the filter). How the octets are cut
@@ -34,6 +35,7 @@ struct amend {
 	enum amend_state state;
 	str date, message_id; /* whole fields to be added; empty: nothing is, or they are there */
 	bool top;             /* nothing has been kept so far */
+	bool blind;           /* Bcc goes */
 	bool dropping;        /* the field at hand goes, with its continuation lines */
 	uint32_t received;
 	/* of the field at hand, while its fate is open */
@@ -55,6 +57,9 @@ void amend_init(struct amend *a, str hostname);
 /* Before the first octet of a submission: the fields that its header gets where it has none, each whole with
  * CRLF. Borrowed for the filter's life. */
 void amend_fill(struct amend *a, str date, str message_id);
+
+/* Before the first octet: Bcc and Resent-Bcc go. */
+void amend_drop_bcc(struct amend *a);
 
 /* Takes from the front of *in and gives the next run that stays, not empty, valid until the next call. False
  * when *in is used up. */

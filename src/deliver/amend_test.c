@@ -57,8 +57,10 @@ static const struct {
 	  "Received: a\r\n by b\r\nreceived : c\r\nReceivedx: d\r\n\r\nReceived: e\r\n", 2 },
 };
 
+enum origin { RELAYED, SUBMITTED, LOCAL };
+
 /* Runs `in` through in chunks of `size` and compares. */
-static void expect_of(bool submission, str in, size_t size, str want, uint32_t received)
+static void expect_of(enum origin origin, str in, size_t size, str want, uint32_t received)
 {
 	static char out[8192];
 	struct amend a;
@@ -66,7 +68,9 @@ static void expect_of(bool submission, str in, size_t size, str want, uint32_t r
 	str run;
 
 	amend_init(&a, STR(US));
-	if (submission)
+	if (origin == LOCAL)
+		amend_drop_bcc(&a);
+	if (origin == SUBMITTED)
 		amend_fill(&a, STR(OUR_DATE), STR(OUR_ID));
 	for (size_t at = 0; at < in.len; at += size) {
 		str chunk = str_slice(in, at, at + size < in.len ? at + size : in.len);
@@ -89,7 +93,7 @@ static void expect_of(bool submission, str in, size_t size, str want, uint32_t r
 
 static void expect(str in, size_t size, str want, uint32_t received)
 {
-	expect_of(false, in, size, want, received);
+	expect_of(RELAYED, in, size, want, received);
 }
 
 static void test_changes(void **state)
@@ -102,6 +106,31 @@ static void test_changes(void **state)
 			print_message("%s in chunks of %zu\n", cases[i].in, size);
 			expect(in, size, str_of(cases[i].want), cases[i].received);
 		}
+	}
+}
+
+static const struct {
+	const char *in, *want;
+} blind[] = {
+	{ "To: a\r\nBcc: b\r\nSubject: x\r\n\r\nBcc: c\r\n", "To: a\r\nSubject: x\r\n\r\nBcc: c\r\n" },
+	{ "bcc : b,\r\n c\r\nBCC:\r\n\r\n", "\r\n" },
+	{ "Resent-Bcc: b\r\nResent-To: a\r\n\r\n", "Resent-To: a\r\n\r\n" },
+	{ "X-Bcc: b\r\nBcc-Note: c\r\nBcc\r\nTo: a (Bcc: b)\r\n Bcc: d\r\n\r\n",
+	  "X-Bcc: b\r\nBcc-Note: c\r\nBcc\r\nTo: a (Bcc: b)\r\n Bcc: d\r\n\r\n" },
+	{ "Bcc: b", "" },
+};
+
+static void test_blind(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof blind / sizeof blind[0]; i++) {
+		str in = str_of(blind[i].in);
+
+		for (size_t size = 1; size <= in.len + 1; size++) {
+			print_message("%s in chunks of %zu\n", blind[i].in, size);
+			expect_of(LOCAL, in, size, str_of(blind[i].want), 0);
+		}
+		expect(in, in.len, in, 0); /* nobody else's */
 	}
 }
 
@@ -136,7 +165,7 @@ static void test_submissions(void **state)
 
 		for (size_t size = 1; size <= in.len + 1; size++) {
 			print_message("%s in chunks of %zu\n", submissions[i].in, size);
-			expect_of(true, in, size, str_of(submissions[i].want), 0);
+			expect_of(SUBMITTED, in, size, str_of(submissions[i].want), 0);
 		}
 	}
 }
@@ -167,7 +196,7 @@ static void test_field_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_changes),
-		                            cmocka_unit_test(test_submissions),
+		                            cmocka_unit_test(test_submissions), cmocka_unit_test(test_blind),
 		                            cmocka_unit_test(test_field_limit) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

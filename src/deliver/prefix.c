@@ -75,11 +75,19 @@ static void add_tls(struct buf *out, const struct trace *trace)
 /* Received: from HELLO ([192.0.2.1]) by US (postrider) with ESMTP id ID for <PATH> tls CIPHER; DATE */
 void trace_add(struct buf *out, const struct trace *trace)
 {
-	buf_add(out, STR("Received: from "));
-	add_peer(out, trace);
-	buf_add(out, STR("\r\n\tby "));
+	bool is_local = trace->login.len > 0;
+
+	buf_add(out, STR("Received: "));
+	if (!is_local) {
+		buf_add(out, STR("from "));
+		add_peer(out, trace);
+		buf_add(out, STR("\r\n\t"));
+	}
+	buf_add(out, STR("by "));
 	buf_add(out, trace->hostname);
-	buf_add(out, STR(" (postrider) with "));
+	buf_add(out, is_local ? STR(" (postrider, login ") : STR(" (postrider"));
+	buf_add(out, can_stand_alone(trace->login) || !is_local ? trace->login : STR("of another form"));
+	buf_add(out, STR(") with "));
 	add_protocol(out, trace);
 	buf_add(out, STR(" id "));
 	buf_add(out, trace->id);

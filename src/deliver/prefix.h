@@ -17,6 +17,7 @@ struct trace {
 	str hello; /* argument of EHLO or HELO; shown where it is a domain or an address literal */
 	ip peer;
 	str hostname; /* ours */
+	str login;    /* a program of this machine: whose it is, in place of hello and peer; empty: none is */
 	/* for "with" (RFC 3848) */
 	bool esmtp; /* EHLO was said; LHLO with `lmtp` */
 	bool lmtp, tls, authenticated;

@@ -98,6 +98,35 @@ static void test_trace(void **state)
 	}
 }
 
+/* Of a program of this machine: its login says more than what it calls itself. */
+static void test_local(void **state)
+{
+	static const struct {
+		const char *login, *want;
+	} logins[] = {
+		{ "www-data",
+		  "Received: by mail.shop.example (postrider, login www-data) with ESMTP id ID7;\r\n" DATE },
+		{ "x) by evil.example (", "Received: by mail.shop.example (postrider, login of another form) "
+		                          "with ESMTP id ID7;\r\n" DATE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof logins / sizeof logins[0]; i++) {
+		struct trace trace = { .hello = STR("far.example"),
+			               .login = str_of(logins[i].login),
+			               .hostname = STR("mail.shop.example"),
+			               .esmtp = true,
+			               .id = STR("ID7"),
+			               .time_ms = NOON };
+		char room[1000];
+		struct buf out;
+
+		buf_init_fixed(&out, room, sizeof room);
+		trace_add(&out, &trace);
+		assert_true(str_eq(buf_str(&out), str_of(logins[i].want)));
+	}
+}
+
 static const struct {
 	bool esmtp, lmtp, tls, authenticated;
 	const char *group, *want;
@@ -152,6 +181,7 @@ static void test_id(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_prefix), cmocka_unit_test(test_trace),
-		                            cmocka_unit_test(test_protocols), cmocka_unit_test(test_id) };
+		                            cmocka_unit_test(test_local), cmocka_unit_test(test_protocols),
+		                            cmocka_unit_test(test_id) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -24,6 +24,7 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	buf_init_fixed(&trace, room, sizeof room);
 	trace_add(&trace, &(struct trace){ .hello = smtp_hello(s),
 	                                   .peer = s->session.peer,
+	                                   .login = s->local ? s->local->login.name : STR(""),
 	                                   .hostname = s->server->hostname,
 	                                   .lmtp = s->role->lmtp,
 	                                   .esmtp = s->esmtp,

@@ -40,7 +40,7 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
 	if (e.code != ERR_OK)
 		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
-	if (parameters.has_auth && !s->role->submission)
+	if (parameters.has_auth && (!s->role->submission || s->role->local))
 		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
 	if (parameters.size > limit)
 		return too_big(s, limit);

@@ -43,6 +43,7 @@ static err fill(struct smtp_server *server, const struct smtp_server_options *op
 		service->protocol.service.name = smtp_roles[i].service;
 		service->protocol.line_max = smtp_roles[i].line_max;
 	}
+	smtp_locals_init(&server->locals);
 	atomic_init(&server->sequence, random_u64());
 	smtp_server_set_limits(server, &options->limits);
 	return OK;
@@ -73,6 +74,11 @@ struct conn_service smtp_server_service(struct smtp_server *server, enum smtp_ro
 
 	service.refusal = server->refusal;
 	return service;
+}
+
+err smtp_server_allow(struct smtp_server *server, const struct local_allowances *allowed)
+{
+	return smtp_locals_allow(&server->locals, allowed);
 }
 
 void smtp_server_set_limits(struct smtp_server *server, const struct limits *limits)
@@ -117,6 +123,7 @@ void smtp_server_free(struct smtp_server *server)
 		return;
 	pthread_mutex_destroy(&server->relay_lock);
 	free(server->relay_from);
+	smtp_locals_fini(&server->locals);
 	arena_reset(&server->arena);
 	free(server);
 }

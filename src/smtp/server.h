@@ -19,6 +19,7 @@
 
 struct auth;
 struct flight;
+struct local_allowances;
 struct smtp_server;
 struct store;
 
@@ -38,6 +39,10 @@ err smtp_server_new(const struct smtp_server_options *options, struct smtp_serve
 
 /* What acceptor_add serves a listener of that role with. Lives as long as the server. */
 struct conn_service smtp_server_service(struct smtp_server *server, enum smtp_role_name role);
+
+/* Any thread. What logins of this machine may send as, besides their own address; copied, for sessions that
+ * begin from now on. ERR_NOSPACE: the former stays. */
+err smtp_server_allow(struct smtp_server *server, const struct local_allowances *allowed) MUST_USE;
 
 /* Any thread. New limits hold for transactions begun from now on. */
 void smtp_server_set_limits(struct smtp_server *server, const struct limits *limits);

@@ -120,9 +120,10 @@ static enum next cmd_help(struct smtp_session *s, str argument);
 
 #define ROLE(name) (1u << SMTP_ROLE_##name)
 #define SUBM (ROLE(SUBMISSION) | ROLE(SUBMISSIONS))
-#define SMTP (ROLE(MX) | SUBM)
+#define SMTP (ROLE(MX) | SUBM | ROLE(LOCAL))
 #define LMTP ROLE(LMTP)
 #define ALL (SMTP | LMTP)
+#define PORT (ALL & ~ROLE(LOCAL))
 
 enum argument_rule { NONE, OPTIONAL, REQUIRED };
 
@@ -147,13 +148,15 @@ static const struct smtp_command {
 	{ STR_INIT("NOOP"),     true,  ALL,   ANY,                 OPTIONAL,  cmd_noop },
 	{ STR_INIT("VRFY"),     true,  ALL,   ANY,                 REQUIRED,  cmd_vrfy },
 	{ STR_INIT("HELP"),     true,  ALL,   ANY,                 OPTIONAL,  cmd_help },
-	{ STR_INIT("STARTTLS"), true,  ALL,   IN(NEW) | IN(READY), NONE,      smtp_cmd_starttls },
+	{ STR_INIT("STARTTLS"), true,  PORT,  IN(NEW) | IN(READY), NONE,      smtp_cmd_starttls },
 	{ STR_INIT("AUTH"),     true,  SUBM,  IN(READY),           REQUIRED,  smtp_cmd_auth },
 	{ STR_INIT("QUIT"),     true,  ALL,   ALWAYS,              NONE,      cmd_quit },
 	{ STR_INIT("EHLO"),     false, LMTP,  ANY,                 OPTIONAL,  cmd_speaks_lmtp },
 	{ STR_INIT("HELO"),     false, LMTP,  ANY,                 OPTIONAL,  cmd_speaks_lmtp },
 	{ STR_INIT("LHLO"),     false, SMTP,  ANY,                 OPTIONAL,  cmd_speaks_smtp },
-	{ STR_INIT("AUTH"),     false, ALL,   ANY,                 OPTIONAL,  cmd_auth_elsewhere },
+	{ STR_INIT("AUTH"),     false, PORT,  ANY,                 OPTIONAL,  cmd_auth_elsewhere },
+	{ STR_INIT("AUTH"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
+	{ STR_INIT("STARTTLS"), false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("ETRN"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	{ STR_INIT("EXPN"),     false, ALL,   ANY,                 OPTIONAL,  cmd_not_offered },
 	/* clang-format on */
@@ -265,6 +268,8 @@ static enum next smtp_opened(struct session *session)
 		s->heard = true;
 		return refuse(s);
 	}
+	if (s->role->local)
+		return smtp_local_begin(s);
 	return smtp_say(s, s->role->lmtp ? SMTP_REPLY_GREETING_LMTP : SMTP_REPLY_GREETING);
 }
 
@@ -308,6 +313,8 @@ static void smtp_closed(struct session *session)
 	identity_free(s->identity);
 	smtp_tx_free(s->tx);
 	s->tx = NULL;
+	smtp_local_free(s->local);
+	s->local = NULL;
 }
 
 /* Name and line_max are the role's. */

@@ -7,6 +7,7 @@
 
 #include "session/sasl.h"
 #include "session/session.h"
+#include "smtp/local.h"
 #include "smtp/reply.h"
 #include "smtp/server.h"
 #include "smtp/tx.h"
@@ -26,7 +27,8 @@ struct smtp_session {
 	struct session session; /* first */
 	struct smtp_server *server;
 	const struct smtp_role *role;
-	struct smtp_tx *tx; /* NULL: none, or lent */
+	struct smtp_local *local; /* NULL but in the local role */
+	struct smtp_tx *tx;       /* NULL: none, or lent */
 	enum smtp_state state;
 	struct identity *identity; /* who logged in, or NULL */
 	struct sasl sasl;
@@ -61,6 +63,7 @@ struct smtp_server {
 	str aside_dir; /* octets of quarantined messages */
 	str refusal;   /* for connections over a limit */
 	struct smtp_service services[SMTP_ROLES];
+	struct smtp_locals locals;
 	struct arena arena;
 	pthread_mutex_t relay_lock; /* over relay_from */
 	ip_network *relay_from;

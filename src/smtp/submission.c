@@ -1,6 +1,6 @@
 /* Submission (RFC 6409): who may send, as whom, and how much. What the directory says at that moment counts,
  * not what it said at the login. Peers of network.relay_from need no login, and then nobody's addresses are
- * checked. */
+ * checked. Programs of this machine are who the system says (smtp/local.h). */
 #include "base/clock.h"
 #include "deliver/address.h"
 #include "deliver/sender.h"
@@ -9,7 +9,7 @@
 
 enum smtp_reply smtp_may_send(const struct smtp_session *s)
 {
-	if (!s->role->submission || s->identity || s->trusted)
+	if (!s->role->submission || s->identity || s->local || s->trusted)
 		return SMTP_REPLY_MAIL_OK;
 	return sasl_takes_passwords(&s->session, &s->sasl) || !conn_can_start_tls(s->session.conn)
 	               ? SMTP_REPLY_LOGIN_FIRST
@@ -25,10 +25,25 @@ static enum sender_answer ask(struct smtp_session *s, str address)
 	return answer;
 }
 
+/* The null reverse-path is anybody's: From tells then. */
+static enum smtp_reply check_local_path(struct smtp_session *s, const struct smtp_path *path)
+{
+	str address = STR("");
+
+	if (path->text.len == 0)
+		return SMTP_REPLY_MAIL_OK;
+	if (address_join(&s->session.command_arena, path->local_part, path->domain, &address).code != ERR_OK)
+		return SMTP_REPLY_NO_SPACE;
+	return local_login_may_send(&s->local->login, address) ? SMTP_REPLY_MAIL_OK
+	                                                       : SMTP_REPLY_LOCAL_NOT_YOURS;
+}
+
 enum smtp_reply smtp_check_reverse_path(struct smtp_session *s, const struct smtp_path *path)
 {
 	str address = STR("");
 
+	if (s->local)
+		return check_local_path(s, path);
 	if (!s->identity)
 		return SMTP_REPLY_MAIL_OK;
 	if (path->text.len > 0 &&
@@ -109,7 +124,10 @@ err smtp_submission_begin(struct smtp_session *s)
 	buf_add(&message_id, STR(">\r\n"));
 	TRY(buf_err(&date));
 	TRY(buf_err(&message_id));
-	return smtp_content_submit(&tx->content, &tx->arena, buf_str(&date), buf_str(&message_id));
+	TRY(smtp_content_submit(&tx->content, &tx->arena, buf_str(&date), buf_str(&message_id)));
+	if (s->role->local)
+		amend_drop_bcc(&tx->content.amend);
+	return OK;
 }
 
 /* Whose address that is, as far as it can stand in a reply. */
@@ -123,11 +141,24 @@ static err named(struct arena *arena, str address)
 	return (err){ ERR_DENIED, 0, arena_z(arena, buf_str(&text)) };
 }
 
+static bool is_checked(const struct smtp_session *s)
+{
+	return s->local ? !s->local->login.anybody : s->identity != NULL;
+}
+
+/* As ask(), for whoever it is. */
+static enum sender_answer ask_any(struct smtp_session *s, str address)
+{
+	if (s->local)
+		return local_login_may_send(&s->local->login, address) ? SENDER_OWN : SENDER_FOREIGN;
+	return ask(s, address);
+}
+
 enum smtp_reply smtp_check_origin(struct smtp_session *s, err *why)
 {
 	struct origin *origin = s->tx->content.origin;
 
-	if (!s->identity || !origin)
+	if (!is_checked(s) || !origin)
 		return SMTP_REPLY_ACCEPTED;
 	*why = origin_finish(origin);
 	if (why->code == ERR_NOSPACE)
@@ -135,14 +166,14 @@ enum smtp_reply smtp_check_origin(struct smtp_session *s, err *why)
 	if (why->code != ERR_OK)
 		return SMTP_REPLY_BAD_ORIGIN;
 	for (const struct origin_address *a = origin->addresses; a; a = a->next) {
-		enum sender_answer answer = ask(s, a->address);
+		enum sender_answer answer = ask_any(s, a->address);
 
 		if (answer == SENDER_GONE)
 			return SMTP_REPLY_LOGIN_GONE;
 		if (answer == SENDER_OWN)
 			continue;
 		*why = named(&s->tx->arena, a->address);
-		return SMTP_REPLY_FOREIGN_ORIGIN;
+		return s->local ? SMTP_REPLY_LOCAL_NOT_YOURS : SMTP_REPLY_FOREIGN_ORIGIN;
 	}
 	return SMTP_REPLY_ACCEPTED;
 }

@@ -24,6 +24,8 @@ err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size
 	e = arena_copy(&arena, reverse_path, &tx->reverse_path);
 	if (e.code == ERR_OK && s->identity)
 		e = arena_copy(&arena, s->identity->login, &tx->login);
+	if (e.code == ERR_OK && s->local)
+		e = arena_copy(&arena, s->local->login.name, &tx->login);
 	if (e.code != ERR_OK) {
 		arena_reset(&arena);
 		return e;

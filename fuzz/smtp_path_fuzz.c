@@ -1,9 +1,11 @@
 /* What is taken for a path is one: its text, put in brackets again, is taken for the same; nothing in it
- * could end a header field or a reply; the scan never passes the end. */
+ * could end a header field or a reply; it is UTF-8, its domain ASCII; the scan never passes the end. */
 #include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/limits.h"
+#include "base/utf8.h"
+#include "mime/eai.h"
 #include "smtp/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size);
@@ -35,7 +37,9 @@ static void check(parser *parse, str in)
 		buf_add(&text, path.text);
 		buf_add_char(&text, '>');
 		for (size_t i = 0; i < text.len; i++)
-			must(text.ptr[i] >= ' ' && text.ptr[i] <= '~');
+			must((unsigned char)text.ptr[i] >= ' ' && text.ptr[i] != 0x7f);
+		must(utf8_invalid(buf_str(&text)) == text.len && !eai_is_wide(path.domain));
+		must(path.is_wide || !eai_is_wide(path.text));
 		t = (scan){ buf_str(&text), 0 };
 		must(parse(&t, &arena, &again).code == ERR_OK && scan_at_end(&t));
 		must(str_eq(path.local_part, again.local_part) && str_eq(path.domain, again.domain));

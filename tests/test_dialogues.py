@@ -6,6 +6,10 @@ import dialogue
 import instance
 
 ACCOUNTS = ["ann", "bob", "carol", "full", "gone", "old", "pop", "pop-empty"]
+# In another script than ASCII's; the domain is added in U-labels.
+WIDE_DOMAIN = "Bücher.example"
+WIDE_ACCOUNT = "jörg@bücher.example"
+
 ALIASES = [
     ("info@shop.example", ["ann@shop.example", "bob@shop.example"]),
     ("all@shop.example", ["info@shop.example", "carol@shop.example"]),
@@ -13,6 +17,7 @@ ALIASES = [
     ("@catch.example", ["ann@shop.example"]),
     ("named@catch.example", ["bob@shop.example"]),
     ("some@shop.example", ["gone@shop.example", "ann@shop.example"]),
+    ("ann@xn--bcher-kva.example", ["ann@shop.example", WIDE_ACCOUNT]),
     ("tight@shop.example", ["full@shop.example", "ann@shop.example"]),
 ]
 
@@ -37,6 +42,8 @@ def server(tmp_path_factory, postrider_bin):
         one.cli("account", "add", f"{name}@shop.example", *quota, "--password-stdin", stdin=b"correct horse battery\n")
     for address in ("Jones@foo.com", "Brown@foo.com"):
         one.account_add(address)
+    one.cli("domain", "add", WIDE_DOMAIN)
+    one.account_add(WIDE_ACCOUNT)
     for address, targets in ALIASES:
         one.cli("alias", "add", address, *targets)
     one.cli("account", "suspend", "gone@shop.example")

@@ -2,6 +2,8 @@
 
 #include "base/limits.h"
 #include "base/scan.h"
+#include "base/utf8.h"
+#include "mime/eai.h"
 
 /* atext of RFC 5322 §3.2.3, with UTF-8 (RFC 6531 §3.3). */
 static bool is_atext(char c)
@@ -46,7 +48,7 @@ static err domain_name(scan *s)
 			break;
 		if (label.len == 0)
 			return scan_err(s, ERR_SYNTAX, "this is no domain name");
-		if (label.len > 63)
+		if (label.len > 63 && !eai_is_wide(label))
 			return (err){ ERR_LIMIT, (uint32_t)from, "a label of the domain has over 63 octets" };
 		if (label.ptr[0] == '-' || label.ptr[label.len - 1] == '-')
 			return (err){ ERR_SYNTAX, (uint32_t)from,
@@ -57,16 +59,12 @@ static err domain_name(scan *s)
 	return OK;
 }
 
-static err lower_copy(struct arena *arena, str s, str *out)
+/* A failure, told as one of the octet at which what failed begins. */
+static err at_octet(err e, size_t at)
 {
-	char *copy = arena_alloc(arena, s.len);
-
-	if (!copy)
-		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < s.len; i++)
-		copy[i] = ascii_lower(s.ptr[i]);
-	*out = (str){ copy, s.len };
-	return OK;
+	if (e.code != ERR_OK && e.code != ERR_NOSPACE)
+		e.at = (uint32_t)at;
+	return e;
 }
 
 /* What is left of `s` as a domain; *end is where it ends without a dot. */
@@ -84,15 +82,19 @@ static err check_domain(scan *s, size_t *end)
 err address_normalise(struct arena *arena, str text, str *out)
 {
 	scan s = { text, 0 };
-	size_t end;
+	size_t at, end;
 
 	TRY(dot_string(&s));
 	if (s.at > LIMIT_LOCAL_PART)
 		return (err){ ERR_LIMIT, 0, "the part before the @ has over 64 octets" };
+	if (utf8_invalid(scan_since(&s, 0)) < s.at)
+		return (err){ ERR_SYNTAX, (uint32_t)utf8_invalid(scan_since(&s, 0)),
+			      "the part before the @ is no UTF-8" };
 	if (!scan_char(&s, '@'))
 		return scan_err(&s, ERR_SYNTAX, "an address is written name@domain");
+	at = s.at;
 	TRY(check_domain(&s, &end));
-	return lower_copy(arena, str_slice(text, 0, end), out);
+	return at_octet(address_join(arena, str_slice(text, 0, at - 1), str_slice(text, at, end), out), at);
 }
 
 err address_normalise_alias(struct arena *arena, str text, str *out)
@@ -103,23 +105,43 @@ err address_normalise_alias(struct arena *arena, str text, str *out)
 	if (!scan_char(&s, '@'))
 		return address_normalise(arena, text, out);
 	TRY(check_domain(&s, &end));
-	return lower_copy(arena, str_slice(text, 0, end), out);
+	return at_octet(address_join(arena, STR(""), str_slice(text, 1, end), out), 1);
 }
 
 err domain_normalise(struct arena *arena, str text, str *out)
 {
 	scan s = { text, 0 };
+	struct buf name;
 	size_t end;
 
 	TRY(check_domain(&s, &end));
-	return lower_copy(arena, str_slice(text, 0, end), out);
+	buf_init(&name, arena, LIMIT_DOMAIN);
+	TRY(eai_add_domain(&name, str_slice(text, 0, end)));
+	*out = buf_str(&name);
+	return OK;
+}
+
+/* As below, where some of it is not ASCII. */
+static err join_wide(struct arena *arena, str local_part, str domain, str *out)
+{
+	struct buf joined;
+
+	buf_init(&joined, arena, 2 * LIMIT_PATH);
+	TRY(eai_add_local_part(&joined, local_part));
+	buf_add_char(&joined, '@');
+	TRY(eai_add_domain(&joined, domain));
+	*out = buf_str(&joined);
+	return OK;
 }
 
 err address_join(struct arena *arena, str local_part, str domain, str *out)
 {
-	char *joined = arena_alloc(arena, local_part.len + 1 + domain.len);
+	char *joined;
 	size_t at = 0;
 
+	if (eai_is_wide(local_part) || eai_is_wide(domain))
+		return join_wide(arena, local_part, domain, out);
+	joined = arena_alloc(arena, local_part.len + 1 + domain.len);
 	if (!joined)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < local_part.len; i++)

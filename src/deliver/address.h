@@ -1,8 +1,8 @@
 /* deliver/address.h: the one form in which addresses are kept and looked up.
  *
- * Normalised: ASCII letters in lower case on both sides of the last "@", the local part without quotes (the
- * quoted and the unquoted form of one local part are one mailbox, RFC 5321 §4.1.2), the domain without a dot
- * at its end. UTF-8 stays as it is. Pure; any thread.
+ * Normalised: lower case on both sides of the last "@", the local part without quotes (the quoted and the
+ * unquoted form of one local part are one mailbox, RFC 5321 §4.1.2) and in NFC, the domain in A-labels and
+ * without a dot at its end (mime/eai.h). Pure; any thread.
  */
 #ifndef DELIVER_ADDRESS_H
 #define DELIVER_ADDRESS_H
@@ -20,13 +20,14 @@ err address_normalise(struct arena *arena, str text, str *out) MUST_USE;
 /* The same for the address of an alias: also "@domain", which catches what nobody else has. */
 err address_normalise_alias(struct arena *arena, str text, str *out) MUST_USE;
 
-/* Normalises a domain: labels of letters, digits, hyphens and UTF-8, 1..63 octets each, at least one; one dot
- * at the end is dropped. No address literals. ERR_SYNTAX, ERR_LIMIT, ERR_NOSPACE. */
+/* Normalises a domain: labels of letters, digits, hyphens and what else IDNA2008 allows, 1..63 octets each as
+ * A-labels, at least one; one dot at the end is dropped. No address literals. ERR_SYNTAX, ERR_LIMIT,
+ * ERR_NOSPACE. */
 err domain_normalise(struct arena *arena, str text, str *out) MUST_USE;
 
 /* --- what a command said: parsed already (smtp/path.h) --- */
 
-/* local_part "@" domain, lower case. ERR_NOSPACE. */
+/* local_part "@" domain, normalised. ERR_NOSPACE; ERR_SYNTAX, ERR_LIMIT only where something is not ASCII. */
 err address_join(struct arena *arena, str local_part, str domain, str *out) MUST_USE;
 
 /* --- parts of a normalised address --- */

@@ -49,13 +49,15 @@ static void add_peer(struct buf *out, const struct trace *trace)
 	buf_add(out, STR("])"));
 }
 
-/* SMTP, ESMTP, LMTP; after the latter two S for TLS, A for AUTH */
+/* SMTP, ESMTP, LMTP, UTF8SMTP, UTF8LMTP; after all but the first S for TLS, A for AUTH */
 static void add_protocol(struct buf *out, const struct trace *trace)
 {
-	if (trace->esmtp && !trace->lmtp)
+	if (trace->utf8)
+		buf_add(out, STR("UTF8"));
+	else if (trace->esmtp && !trace->lmtp)
 		buf_add_char(out, 'E');
 	buf_add(out, trace->lmtp ? STR("LMTP") : STR("SMTP"));
-	if (!trace->esmtp)
+	if (!trace->esmtp && !trace->utf8)
 		return;
 	buf_add(out, trace->tls ? STR("S") : STR(""));
 	buf_add(out, trace->authenticated ? STR("A") : STR(""));

@@ -18,8 +18,9 @@ struct trace {
 	ip peer;
 	str hostname; /* ours */
 	str login;    /* a program of this machine: whose it is, in place of hello and peer; empty: none is */
-	/* for "with" (RFC 3848) */
+	/* for "with" (RFC 3848, RFC 6531 §4.3) */
 	bool esmtp; /* EHLO was said; LHLO with `lmtp` */
+	bool utf8;  /* with SMTPUTF8 */
 	bool lmtp, tls, authenticated;
 	str tls_cipher, tls_group; /* IANA's names, of `tls` (RFC 8314 §4.3); the group may be empty */
 	str id;

@@ -128,21 +128,26 @@ static void test_local(void **state)
 }
 
 static const struct {
-	bool esmtp, lmtp, tls, authenticated;
+	bool esmtp, lmtp, tls, authenticated, utf8;
 	const char *group, *want;
 } protocols[] = {
-	{ false, false, false, false, "", " with SMTP id ID7;\r\n" },
-	{ true, false, false, false, "", " with ESMTP id ID7;\r\n" },
-	{ true, false, false, true, "", " with ESMTPA id ID7;\r\n" },
-	{ true, false, true, false, "x25519", " with ESMTPS id ID7\r\n\ttls TLS_X group x25519;\r\n" },
-	{ true, false, true, true, "", " with ESMTPSA id ID7\r\n\ttls TLS_X;\r\n" },
-	{ true, true, false, false, "", " with LMTP id ID7;\r\n" },
-	{ true, true, true, false, "", " with LMTPS id ID7\r\n\ttls TLS_X;\r\n" },
-	{ true, true, true, true, "", " with LMTPSA id ID7\r\n\ttls TLS_X;\r\n" },
-	{ false, false, true, false, "", " with SMTP id ID7\r\n\ttls TLS_X;\r\n" }, /* HELO: no word for it */
+	{ false, false, false, false, false, "", " with SMTP id ID7;\r\n" },
+	{ true, false, false, false, false, "", " with ESMTP id ID7;\r\n" },
+	{ true, false, false, true, false, "", " with ESMTPA id ID7;\r\n" },
+	{ true, false, true, false, false, "x25519", " with ESMTPS id ID7\r\n\ttls TLS_X group x25519;\r\n" },
+	{ true, false, true, true, false, "", " with ESMTPSA id ID7\r\n\ttls TLS_X;\r\n" },
+	{ true, true, false, false, false, "", " with LMTP id ID7;\r\n" },
+	{ true, true, true, false, false, "", " with LMTPS id ID7\r\n\ttls TLS_X;\r\n" },
+	{ true, true, true, true, false, "", " with LMTPSA id ID7\r\n\ttls TLS_X;\r\n" },
+	{ false, false, true, false, false, "",
+	  " with SMTP id ID7\r\n\ttls TLS_X;\r\n" }, /* HELO: no word for it */
+	{ true, false, false, false, true, "", " with UTF8SMTP id ID7;\r\n" },
+	{ true, false, true, true, true, "", " with UTF8SMTPSA id ID7\r\n\ttls TLS_X;\r\n" },
+	{ true, true, false, false, true, "", " with UTF8LMTP id ID7;\r\n" },
+	{ true, true, true, false, true, "", " with UTF8LMTPS id ID7\r\n\ttls TLS_X;\r\n" },
 };
 
-/* RFC 3848, RFC 8314 §4.3 */
+/* RFC 3848, RFC 6531 §4.3, RFC 8314 §4.3 */
 static void test_protocols(void **state)
 {
 	(void)state;
@@ -152,6 +157,7 @@ static void test_protocols(void **state)
 			               .lmtp = protocols[i].lmtp,
 			               .tls = protocols[i].tls,
 			               .authenticated = protocols[i].authenticated,
+			               .utf8 = protocols[i].utf8,
 			               .tls_cipher = STR("TLS_X"),
 			               .tls_group = str_of(protocols[i].group),
 			               .id = STR("ID7") };

@@ -28,6 +28,7 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	                                   .hostname = s->server->hostname,
 	                                   .lmtp = s->role->lmtp,
 	                                   .esmtp = s->esmtp,
+	                                   .utf8 = tx->smtputf8,
 	                                   .tls = secure,
 	                                   .authenticated = s->identity != NULL,
 	                                   .tls_cipher = tls.cipher,

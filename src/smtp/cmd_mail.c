@@ -1,6 +1,7 @@
-/* MAIL FROM:<reverse-path> [SIZE=n] [BODY=7BIT|8BITMIME] [AUTH=...] (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152;
- * RFC 4954 §5: whom the client claims to relay for is read and believed by nobody, as for an untrusted one).
- * A space after the colon is tolerated, as everybody does: printers and old programs send it. */
+/* MAIL FROM:<reverse-path> [SIZE=n] [BODY=7BIT|8BITMIME] [SMTPUTF8] [AUTH=...] (RFC 5321 §4.1.1.2, RFC 1870,
+ * RFC 6152, RFC 6531; RFC 4954 §5: whom the client claims to relay for is read and believed by nobody, as for
+ * an untrusted one). A space after the colon is tolerated, as everybody does: printers and old programs send
+ * it. */
 #include "smtp/command_line.h"
 #include "smtp/session_internal.h"
 
@@ -42,6 +43,8 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
 	if (parameters.has_auth && (!s->role->submission || s->role->local))
 		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
+	if (path.is_wide && !parameters.smtputf8)
+		return smtp_say(s, SMTP_REPLY_NEEDS_SMTPUTF8);
 	if (parameters.size > limit)
 		return too_big(s, limit);
 	wrong = smtp_check_reverse_path(s, &path);
@@ -49,6 +52,7 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 		return smtp_say_with(s, wrong, path.text);
 	if (smtp_tx_new(s, path.text, parameters.size, &s->tx).code != ERR_OK)
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
+	s->tx->smtputf8 = parameters.smtputf8;
 	s->transactions++;
 	s->state = SMTP_STATE_MAIL;
 	return smtp_say(s, SMTP_REPLY_MAIL_OK);

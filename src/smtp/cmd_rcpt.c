@@ -75,6 +75,8 @@ enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
 		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
 	if (e.code != ERR_OK)
 		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
+	if (path.is_wide && !s->tx->smtputf8)
+		return smtp_say(s, SMTP_REPLY_NEEDS_SMTPUTF8);
 	if (s->tx->path_count >= atomic_load(&s->server->recipients))
 		return smtp_say(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
 	if (!smtp_limit_take(s, &wait_ms))

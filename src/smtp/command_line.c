@@ -92,6 +92,10 @@ err smtp_mail_parameters_parse(scan *s, struct smtp_mail_parameters *out)
 			p.has_body = true;
 		} else if (str_eq_nocase(next.keyword, STR("AUTH"))) {
 			TRY(auth_parameter(s, next.value, &p));
+		} else if (str_eq_nocase(next.keyword, STR("SMTPUTF8"))) {
+			if (p.smtputf8 || next.has_value)
+				return scan_err(s, ERR_SYNTAX, "SMTPUTF8 is given twice or has a value");
+			p.smtputf8 = true;
 		} else {
 			return scan_err(s, ERR_MISSING, "there is a parameter that is not offered here");
 		}

@@ -2,19 +2,23 @@
 
 #include "base/ip.h"
 #include "base/limits.h"
+#include "base/utf8.h"
+#include "mime/eai.h"
+
+static bool is_wide(char c) { return (unsigned char)c >= 0x80; }
 
 static bool is_let_dig(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+	return is_wide(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
 }
 
 static bool is_ldh(char c) { return is_let_dig(c) || c == '-'; }
 
 static bool is_atext(char c) { return is_let_dig(c) || (c != 0 && strchr("!#$%&'*+-/=?^_`{|}~", c)); }
 
-static bool is_literal(char c) { return is_let_dig(c) || c == '.' || c == ':'; }
+static bool is_literal(char c) { return (is_let_dig(c) && !is_wide(c)) || c == '.' || c == ':'; }
 
-/* Domain = sub-domain *("." sub-domain); sub-domain = Let-dig [Ldh-str] */
+/* Domain = sub-domain *("." sub-domain); sub-domain = Let-dig [Ldh-str] / U-label */
 static err domain_name(scan *s)
 {
 	size_t start = s->at;
@@ -26,7 +30,7 @@ static err domain_name(scan *s)
 			return scan_err(s, ERR_SYNTAX, "the domain is not well-formed");
 		if (!is_let_dig(label.ptr[0]) || !is_let_dig(label.ptr[label.len - 1]))
 			return scan_err(s, ERR_SYNTAX, "a label of the domain begins or ends with a hyphen");
-		if (label.len > 63)
+		if (label.len > 63 && !eai_is_wide(label))
 			return scan_err(s, ERR_LIMIT, "a label of the domain is too long");
 	} while (scan_char(s, '.'));
 	if (s->at - start > LIMIT_DOMAIN)
@@ -56,12 +60,10 @@ static err quoted_string(scan *s, struct arena *arena, str *out)
 
 	buf_init(&unquoted, arena, LIMIT_LOCAL_PART);
 	while (!scan_char(s, '"')) {
-		int c;
+		bool escaped = scan_char(s, '\\');
+		int c = scan_peek(s);
 
-		scan_char(s, '\\');
-		c = scan_peek(s);
-
-		if (c < ' ' || c > '~')
+		if (c < ' ' || c == 0x7f || (escaped && c > 0x7f))
 			return scan_err(s, ERR_SYNTAX, "the quoted part before the @ is not well-formed");
 		buf_add_char(&unquoted, (char)c);
 		s->at++;
@@ -104,6 +106,21 @@ static err source_route(scan *s)
 	return OK;
 }
 
+/* U-labels mean what their A-labels do (RFC 6531 §3.2). */
+static err to_labels(struct arena *arena, size_t start, str *domain)
+{
+	struct buf labels;
+	err e;
+
+	buf_init(&labels, arena, LIMIT_DOMAIN);
+	e = eai_add_domain(&labels, *domain);
+	if (e.code == ERR_OK)
+		*domain = buf_str(&labels);
+	else if (e.code != ERR_NOSPACE)
+		e.at = (uint32_t)start;
+	return e;
+}
+
 /* Mailbox = Local-part "@" ( Domain / address-literal ). Without "@" the domain is empty: the caller decides.
  */
 static err mailbox(scan *s, struct arena *arena, struct smtp_path *out)
@@ -121,6 +138,8 @@ static err mailbox(scan *s, struct arena *arena, struct smtp_path *out)
 		else
 			TRY(domain_name(s));
 		out->domain = scan_since(s, domain);
+		if (eai_is_wide(out->domain))
+			TRY(to_labels(arena, domain, &out->domain));
 	}
 	out->text = scan_since(s, start);
 	return OK;
@@ -129,9 +148,15 @@ static err mailbox(scan *s, struct arena *arena, struct smtp_path *out)
 /* "<" has been taken; up to ">". */
 static err path(scan *s, struct arena *arena, struct smtp_path *out)
 {
+	str rest = scan_rest(s);
+	size_t start = s->at, valid = utf8_invalid(rest);
+
 	if (scan_peek(s) == '@')
 		TRY(source_route(s));
 	TRY(mailbox(s, arena, out));
+	if (s->at - start > valid)
+		return (err){ ERR_SYNTAX, (uint32_t)(start + valid), "the address is no UTF-8" };
+	out->is_wide = eai_is_wide(scan_since(s, start));
 	if (out->text.len > LIMIT_PATH)
 		return scan_err(s, ERR_LIMIT, "the address is too long");
 	if (!scan_char(s, '>'))

@@ -29,6 +29,12 @@ static const struct {
 	{ BOTH, "<@a.example,@b.example:c@d.example>", "c@d.example", "c", "d.example", 35 },
 	{ BOTH, "<" L64 "@x>", L64 "@x", L64, "x", 68 },
 	{ BOTH, "<a@" D255 ">", "a@" D255, "a", D255, 259 },
+	{ BOTH, "<j\xc3\xb6rg@shop.example>", "j\xc3\xb6rg@shop.example", "j\xc3\xb6rg", "shop.example", 20 },
+	{ BOTH, "<\"j \xc3\xb6\"@shop.example>", "\"j \xc3\xb6\"@shop.example", "j \xc3\xb6", "shop.example",
+	  21 },
+	{ BOTH, "<ann@M\xc3\x9cller.example>", "ann@M\xc3\x9cller.example", "ann", "xn--mller-kva.example",
+	  21 },
+	{ BOTH, "<@m\xc3\xbcller.example:c@d.example>", "c@d.example", "c", "d.example", 30 },
 	{ REVERSE, "<>", "", "", "", 2 },
 	{ REVERSE, "<> SIZE=1", "", "", "", 2 },
 	{ FORWARD, "<postmaster>", "postmaster", "postmaster", "", 12 },
@@ -64,8 +70,17 @@ static const struct {
 	{ BOTH, "<ann@-shop.example>", ERR_SYNTAX, 10 },
 	{ BOTH, "<ann@shop-.example>", ERR_SYNTAX, 10 },
 	{ BOTH, "<ann@sh_op.example>", ERR_SYNTAX, 7 },
-	{ BOTH, "<j\xc3\xb6rg@shop.example>", ERR_SYNTAX, 2 },
-	{ BOTH, "<ann@m\xc3\xbcller.example>", ERR_SYNTAX, 6 },
+	{ BOTH, "<j\xf6rg@shop.example>", ERR_SYNTAX, 2 },
+	{ BOTH, "<\"j\xf6rg\"@shop.example>", ERR_SYNTAX, 3 },
+	{ BOTH, "<\"j\\\xc3\xb6rg\"@shop.example>", ERR_SYNTAX, 4 },
+	{ BOTH, "<ann@m\xfcller.example>", ERR_SYNTAX, 5 },
+	{ BOTH, "<ann@\xcc\x88.example>", ERR_SYNTAX, 5 },
+	{ BOTH,
+	  "<ann@a\xef\xbc\xa0"
+	  "b.example>",
+	  ERR_SYNTAX, 5 },
+	{ BOTH, "<ann@[\xc3\xbc]>", ERR_SYNTAX, 6 },
+	{ BOTH, "<@m\xfcller.example:c@d.example>", ERR_SYNTAX, 3 },
 	{ BOTH, "<\"ann@shop.example>", ERR_SYNTAX, 19 },
 	{ BOTH, "<\"a\tb\"@shop.example>", ERR_SYNTAX, 3 },
 	{ BOTH, "<\"\"@shop.example>", ERR_SYNTAX, 3 },
@@ -108,6 +123,7 @@ static void test_good(void **state)
 			assert_int_equal(s.at, good[i].taken);
 			assert_true(str_eq(got.text, str_of(good[i].text)));
 			assert_true(str_eq(got.local_part, str_of(good[i].local_part)));
+			assert_int_equal(got.is_wide, strpbrk(good[i].in, "\xc3\xcc\xef") != NULL);
 			assert_true(str_eq(got.domain, str_of(good[i].domain)));
 			arena_reset(&arena);
 		}

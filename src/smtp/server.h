@@ -5,8 +5,8 @@
  * and for nobody else. In what the services differ stands in smtp/role.h.
  *
  * RFC 5321, RFC 2033; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING (RFC 3030),
- * ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), AUTH (RFC 4954), LIMITS (RFC 9422). Every reply stands
- * in smtp/replies.def and in doc/replies.md.
+ * SMTPUTF8 (RFC 6531), ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), AUTH (RFC 4954), LIMITS (RFC
+ * 9422). Every reply stands in smtp/replies.def and in doc/replies.md.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H

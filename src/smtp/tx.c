@@ -99,6 +99,7 @@ static err prepare_targets(struct smtp_tx *tx, struct deliver *deliver)
 		TRY(buf_err(&prefix));
 		targets[i].account_id = to->account_id;
 		targets[i].mailbox_id = MAILBOX_INBOX;
+		targets[i].flags = tx->smtputf8 ? MESSAGE_SMTPUTF8 : 0;
 		TRY(arena_copy(&tx->arena, buf_str(&prefix), &targets[i].prefix));
 	}
 	deliver->targets = targets;

@@ -20,8 +20,8 @@ struct store;
 #define MESSAGE_DELETED 8u
 #define MESSAGE_DRAFT 16u
 
-/* No flag that a client sees or sets: the message, or the row's prefix, has UTF-8 where RFC 5322 has ASCII
- * (it came with SMTPUTF8, RFC 6531); who can't read that gets a surrogate (RFC 6858). */
+/* No flag that a client sees or sets: the message came with SMTPUTF8 (RFC 6531) and has UTF-8 where RFC 5322
+ * has ASCII; who can't read that gets a surrogate (RFC 6858). */
 #define MESSAGE_SMTPUTF8 0x10000u
 
 struct mailbox_status {

@@ -23,13 +23,13 @@ enum smtp_role_name {
 };
 
 struct smtp_role {
-	enum smtp_role_name name;
 	const char *service; /* as in [listen] and in logs */
-	bool lmtp;           /* LHLO; after the content one reply for each recipient taken */
-	bool greets_first;   /* a client that speaks before it was greeted is refused */
-	bool submission;     /* AUTH is offered and required, senders are checked, headers completed */
-	bool local;          /* the same without AUTH: the system says who is there; Bcc goes */
-	size_t line_max;     /* octets of a command line with CRLF */
+	enum smtp_role_name name;
+	bool lmtp;         /* LHLO; after the content one reply for each recipient taken */
+	bool greets_first; /* a client that speaks before it was greeted is refused */
+	bool submission;   /* AUTH is offered and required, senders are checked, headers completed */
+	bool local;        /* the same without AUTH: the system says who is there; Bcc goes */
+	size_t line_max;   /* octets of a command line with CRLF */
 };
 
 extern const struct smtp_role smtp_roles[SMTP_ROLES];

@@ -55,7 +55,12 @@ install: all
 uninstall: all
 	@DESTDIR="$(DESTDIR)" $(INSTALL) --remove
 
+# The README's first real domain, followed to the letter on a fresh Debian; as root, takes minutes and the network.
+trial:
+	@tools/deps demo trial
+	@tools/trial
+
 clean:
 	rm -rf build build-*/
 
-.PHONY: all deps demo run test soak fuzz lint bench install uninstall clean
+.PHONY: all deps demo run test soak fuzz lint bench install uninstall trial clean

@@ -255,3 +255,14 @@ def test_what_was_not_accepted_does_not_count(shop):
     with connected(shop, app, app["password"]) as c:
         assert c.mail(ANN)[0] == 250 and c.rcpt(BOB)[0] == 250
     assert send_until_refused(shop, app, 5) == 2  # the connection above ended without its message
+
+
+def test_the_last_use_goes_with_the_message(shop):
+    """kill -9 right after a message was accepted: who sent it, and from where, went with its commit."""
+    app = add(shop)
+    with connected(shop, app, app["password"]) as c:
+        c.sendmail(ANN, [BOB], message())
+    used = shop.json("app", "settings", "web")["last_used"]
+    shop.kill()
+    [after] = shop.json_lines("app", "list")
+    assert after["last_used"] == used is not None and after["last_used_from"] == "127.0.0.1"

@@ -146,6 +146,7 @@
 #define LIMIT_LOCAL_SESSIONS 64u    /* by run/submit.sock at once, of one login */
 #define LIMIT_LOCAL_LOGINS 64u      /* that have such a session at once */
 #define LIMIT_RECEIVED_FIELDS 100u  /* RFC 5321 §6.3 */
+#define LIMIT_RECODE_ARENA (192u * LIMIT_KB)   /* octets that re-coding a BINARYMIME message may need */
 #define LIMIT_SUMMARY_ARENA (128u * LIMIT_KB)  /* octets a summary may need while it is made */
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
 

@@ -12,6 +12,18 @@
 #include "smtp/session_internal.h"
 #include "store/draft.h"
 
+static struct smtp_flight flight_of(struct smtp_session *s)
+{
+	struct smtp_server *server = s->server;
+	unsigned loop = loop_number(conn_loop(s->session.conn));
+
+	if (server->flight && !server->loops[loop].taken) {
+		server->loops[loop].taken = true;
+		server->loops[loop].slot = flight_slot_take(server->flight);
+	}
+	return (struct smtp_flight){ server->flight, server->loops[loop].slot, s->session.peer };
+}
+
 err smtp_message_begin(struct smtp_session *s, bool counted)
 {
 	struct conn_tls_description tls = { 0 };
@@ -42,13 +54,17 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	                                                                     .hostname = s->server->hostname,
 	                                                                     .trace = buf_str(&trace),
 	                                                                     .size_limit = tx->size_limit,
-	                                                                     .counted = counted }));
+	                                                                     .counted = counted,
+	                                                                     .binary = tx->binary,
+	                                                                     .flight = flight_of(s) }));
 	return smtp_submission_begin(s);
 }
 
 enum next smtp_cmd_data(struct smtp_session *s, str argument)
 {
 	(void)argument;
+	if (s->tx->binary)
+		return smtp_say(s, SMTP_REPLY_NEEDS_BDAT);
 	if (smtp_message_begin(s, false).code != ERR_OK) {
 		smtp_rollback(s);
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
@@ -147,20 +163,6 @@ static enum next data_put_aside(struct session *session, struct session_wait *wa
 	return smtp_message_finish(s, SMTP_REPLY_QUARANTINED, OK);
 }
 
-static void read_content(struct smtp_session *s)
-{
-	struct smtp_server *server = s->server;
-	unsigned loop = loop_number(conn_loop(s->session.conn));
-
-	if (server->flight && !server->loops[loop].taken) {
-		server->loops[loop].taken = true;
-		server->loops[loop].slot = flight_slot_take(server->flight);
-	}
-	smtp_content_read(&s->tx->content, &(struct smtp_content_flight){ .flight = server->flight,
-	                                                                  .slot = server->loops[loop].slot,
-	                                                                  .peer = s->session.peer });
-}
-
 enum next smtp_message_end(struct smtp_session *s)
 {
 	struct smtp_content *content = &s->tx->content;
@@ -171,7 +173,7 @@ enum next smtp_message_end(struct smtp_session *s)
 	if (verdict == SMTP_REPLY_ACCEPTED)
 		verdict = smtp_check_origin(s, &why);
 	if (verdict == SMTP_REPLY_ACCEPTED) {
-		read_content(s);
+		smtp_content_read(content);
 		verdict = smtp_content_verdict(content);
 	}
 	if (verdict == SMTP_REPLY_QUARANTINED && content->draft) {
@@ -210,7 +212,7 @@ enum next smtp_message_octets(struct smtp_session *s, str octets, size_t *used)
 	case SMTP_CONTENT_WRITE:
 		break;
 	}
-	read_content(s);
+	smtp_content_read(&s->tx->content);
 	next = submit(s, write_run, data_written, &e);
 	if (e.code == ERR_OK)
 		return next;

@@ -51,7 +51,8 @@ enum next smtp_cmd_ehlo(struct smtp_session *s, str argument)
 	buf_add(&out, s->server->hostname);
 	buf_add(&out, STR("\r\n250-PIPELINING\r\n250-SIZE "));
 	buf_add_u64(&out, atomic_load(&s->server->message_size_octets));
-	buf_add(&out, STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"));
+	buf_add(&out, STR("\r\n250-8BITMIME\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n250-"
+	                  "ENHANCEDSTATUSCODES\r\n"));
 	if (!s->role->local && conn_can_start_tls(s->session.conn))
 		buf_add(&out, STR("250-STARTTLS\r\n"));
 	if (s->role->submission && !s->role->local && !s->identity)

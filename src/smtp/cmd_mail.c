@@ -1,7 +1,7 @@
-/* MAIL FROM:<reverse-path> [SIZE=n] [BODY=7BIT|8BITMIME] [SMTPUTF8] [AUTH=...] (RFC 5321 §4.1.1.2, RFC 1870,
- * RFC 6152, RFC 6531; RFC 4954 §5: whom the client claims to relay for is read and believed by nobody, as for
- * an untrusted one). A space after the colon is tolerated, as everybody does: printers and old programs send
- * it. */
+/* MAIL FROM:<reverse-path> [SIZE=n] [BODY=7BIT|8BITMIME|BINARYMIME] [SMTPUTF8] [AUTH=...] (RFC 5321 §4.1.1.2,
+ * RFC 1870, RFC 6152, RFC 3030, RFC 6531; RFC 4954 §5: whom the client claims to relay for is read and
+ * believed by nobody, as for an untrusted one). A space after the colon is tolerated, as everybody does:
+ * printers and old programs send it. */
 #include "smtp/command_line.h"
 #include "smtp/session_internal.h"
 
@@ -53,6 +53,7 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 	if (smtp_tx_new(s, path.text, parameters.size, &s->tx).code != ERR_OK)
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
 	s->tx->smtputf8 = parameters.smtputf8;
+	s->tx->binary = parameters.binary;
 	s->transactions++;
 	s->state = SMTP_STATE_MAIL;
 	return smtp_say(s, SMTP_REPLY_MAIL_OK);

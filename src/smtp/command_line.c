@@ -74,6 +74,18 @@ static err auth_parameter(const scan *s, str value, struct smtp_mail_parameters 
 	return wrong ? scan_err(s, ERR_SYNTAX, "AUTH is given twice or is neither <> nor xtext") : OK;
 }
 
+/* body-value = "7BIT" / "8BITMIME" / "BINARYMIME" (RFC 6152 §2, RFC 3030 §3) */
+static err body_parameter(const scan *s, str value, struct smtp_mail_parameters *out)
+{
+	out->binary = str_eq_nocase(value, STR("BINARYMIME"));
+	if (out->has_body ||
+	    (!out->binary && !str_eq_nocase(value, STR("7BIT")) && !str_eq_nocase(value, STR("8BITMIME"))))
+		return scan_err(s, ERR_SYNTAX,
+		                "BODY is given twice, or is none of 7BIT, 8BITMIME and BINARYMIME");
+	out->has_body = true;
+	return OK;
+}
+
 err smtp_mail_parameters_parse(scan *s, struct smtp_mail_parameters *out)
 {
 	struct smtp_mail_parameters p = { 0 };
@@ -85,11 +97,7 @@ err smtp_mail_parameters_parse(scan *s, struct smtp_mail_parameters *out)
 		if (str_eq_nocase(next.keyword, STR("SIZE"))) {
 			TRY(size_parameter(s, next.value, &p));
 		} else if (str_eq_nocase(next.keyword, STR("BODY"))) {
-			if (p.has_body || (!str_eq_nocase(next.value, STR("7BIT")) &&
-			                   !str_eq_nocase(next.value, STR("8BITMIME"))))
-				return scan_err(s, ERR_SYNTAX,
-				                "BODY is given twice or is neither 7BIT nor 8BITMIME");
-			p.has_body = true;
+			TRY(body_parameter(s, next.value, &p));
 		} else if (str_eq_nocase(next.keyword, STR("AUTH"))) {
 			TRY(auth_parameter(s, next.value, &p));
 		} else if (str_eq_nocase(next.keyword, STR("SMTPUTF8"))) {

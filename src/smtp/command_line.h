@@ -18,6 +18,7 @@ err smtp_command_line_parse(str line, struct smtp_command_line *out) MUST_USE;
 struct smtp_mail_parameters {
 	uint64_t size; /* RFC 1870; 0: not said */
 	bool has_size, has_body, has_auth;
+	bool binary;   /* BODY=BINARYMIME (RFC 3030 §3) */
 	bool smtputf8; /* RFC 6531 §3.4 */
 };
 

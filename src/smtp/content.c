@@ -9,12 +9,15 @@
 
 err smtp_content_begin(struct smtp_content *c, const struct smtp_content_options *options)
 {
-	*c = (struct smtp_content){ .data = { .counted = options->counted },
+	*c = (struct smtp_content){ .flight = options->flight,
+		                    .data = { .counted = options->counted },
 		                    .size_limit = options->size_limit,
 		                    .trace_size = options->trace.len,
 		                    .aside = FILE_NONE };
 	amend_init(&c->amend, options->hostname);
 	arena_init(&c->summary_arena, options->pool, LIMIT_SUMMARY_ARENA);
+	if (options->binary)
+		TRY(smtp_binary_begin(&c->binary, options->pool, &options->flight));
 	TRY(draft_new(options->store, &c->draft));
 	return draft_add(c->draft, options->trace);
 }
@@ -56,7 +59,7 @@ static void take_run(struct smtp_content *c, str run)
 
 	if (c->origin)
 		origin_push(c->origin, run);
-	c->size += run.len;
+	c->size += smtp_binary_begun(&c->binary) ? 0 : run.len;
 	if (c->draft && (c->size > c->size_limit || c->data.fault != SMTP_DATA_CLEAN))
 		smtp_content_drop(c, OK); /* the verdict says why */
 	while (c->draft && amend_next(&c->amend, &run, &kept))
@@ -72,10 +75,50 @@ static void finish(struct smtp_content *c)
 		add(c, run);
 }
 
+/* All that comes of `part`, which the filter may point into until it has given everything. */
+static void take_part(struct smtp_content *c, str part)
+{
+	str piece, run;
+
+	c->size += part.len;
+	while (c->draft && smtp_binary_next(&c->binary, &part, &piece)) {
+		c->quarantined = c->binary.quarantined;
+		if (c->quarantined)
+			add(c, piece);
+		while (!c->quarantined && smtp_data_next(&c->data, &piece, &run))
+			take_run(c, run);
+	}
+}
+
+/* The same on the wire, where the octets as they came count. True: to be written before more. */
+static bool take_binary(struct smtp_content *c, str *in)
+{
+	err e;
+
+	do {
+		size_t size = in->len < LIMIT_BLOCK ? in->len : LIMIT_BLOCK;
+
+		take_part(c, str_slice(*in, 0, size));
+		*in = str_from(*in, size);
+		e = smtp_binary_err(&c->binary);
+		if (c->size > c->size_limit || e.code != ERR_OK)
+			smtp_content_drop(c, e);
+		if (c->draft && draft_must_write(c->draft))
+			return true;
+	} while (in->len > 0);
+	return false;
+}
+
 enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t *used)
 {
 	str rest = in, run;
 
+	if (smtp_binary_begun(&c->binary)) {
+		bool full = take_binary(c, &rest);
+
+		*used = in.len - rest.len;
+		return full ? SMTP_CONTENT_WRITE : SMTP_CONTENT_MORE;
+	}
 	while (smtp_data_next(&c->data, &rest, &run)) {
 		take_run(c, run);
 		if (c->draft && draft_must_write(c->draft)) {
@@ -92,6 +135,12 @@ enum smtp_content_want smtp_content_take(struct smtp_content *c, str in, size_t 
 
 void smtp_content_end(struct smtp_content *c)
 {
+	if (smtp_binary_begun(&c->binary)) {
+		str none = STR("");
+
+		smtp_binary_end(&c->binary);
+		take_binary(c, &none);
+	}
 	take_run(c, smtp_data_finish(&c->data));
 	finish(c);
 }
@@ -116,6 +165,8 @@ static enum smtp_reply reply_of_fault(enum smtp_data_fault fault)
 /* Permanent reasons first: trying again can't help against them. */
 enum smtp_reply smtp_content_verdict(const struct smtp_content *c)
 {
+	if (smtp_binary_begun(&c->binary) && (c->failed.code == ERR_SYNTAX || c->failed.code == ERR_LIMIT))
+		return SMTP_REPLY_BAD_BINARY;
 	if (c->data.fault != SMTP_DATA_CLEAN)
 		return reply_of_fault(c->data.fault);
 	if (c->size > c->size_limit)
@@ -129,36 +180,37 @@ enum smtp_reply smtp_content_verdict(const struct smtp_content *c)
 
 /* The fingerprint of what came behind the trace field. The draft's first run holds as much of it as counts,
  * or all there is. */
-static void identify(struct smtp_content *c, const struct smtp_content_flight *flight)
+static void identify(struct smtp_content *c)
 {
 	const void *at = NULL;
 	str first;
 
-	if (!flight->flight || c->fingerprint != 0 || !draft_next_run(c->draft, &at, &first))
+	if (!c->flight.flight || c->fingerprint != 0 || !draft_next_run(c->draft, &at, &first))
 		return;
 	first = str_from(first, first.len < c->trace_size ? first.len : (size_t)c->trace_size);
 	c->fingerprint = flight_fingerprint(first);
-	c->quarantined = flight_is_quarantined(flight->flight, c->fingerprint);
+	c->quarantined = flight_is_quarantined(c->flight.flight, c->fingerprint);
 }
 
-void smtp_content_read(struct smtp_content *c, const struct smtp_content_flight *flight)
+void smtp_content_read(struct smtp_content *c)
 {
 	const void *at = NULL;
 	str run;
 
-	if (!c->draft)
+	if (!c->draft || c->quarantined)
 		return;
-	identify(c, flight);
+	identify(c);
 	if (c->quarantined)
 		return;
 	if (!c->parser && mime_summary_new(&c->summary_arena, &c->parser).code != ERR_OK)
 		return; /* the summary is opaque then */
-	if (flight->slot)
-		flight_set(flight->slot, FLIGHT_INCOMING, ip_neighbourhood(flight->peer), 0, c->fingerprint);
+	if (c->flight.slot)
+		flight_set(c->flight.slot, FLIGHT_INCOMING, ip_neighbourhood(c->flight.peer), 0,
+		           c->fingerprint);
 	while (draft_next_run(c->draft, &at, &run))
 		mime_summary_push(c->parser, run);
-	if (flight->slot)
-		flight_clear(flight->slot);
+	if (c->flight.slot)
+		flight_clear(c->flight.slot);
 }
 
 /* A quarantined message is kept once, as far as the disk lets us: it was not accepted. */
@@ -207,5 +259,6 @@ void smtp_content_fini(struct smtp_content *c)
 	c->draft = NULL;
 	if (c->aside > 0)
 		file_close(&c->aside);
+	smtp_binary_fini(&c->binary);
 	arena_reset(&c->summary_arena);
 }

@@ -1,7 +1,8 @@
 /* smtp/content.h: the message while it arrives: from octets on the wire to a draft with its summary.
  *
- * wire -> smtp/data.h (end, line ends, dots) -> deliver/amend.h -> store/draft.h -> mime/summary.h.
- * A message that turns out to be one to refuse is read to its end, and nothing more of it is kept.
+ * wire -> [smtp/binary.h] -> smtp/data.h (end, line ends, dots) -> deliver/amend.h -> store/draft.h ->
+ * mime/summary.h. A message that turns out to be one to refuse is read to its end, and nothing more of it is
+ * kept.
  *
  * Belongs to one transaction. Loop thread, but for smtp_content_write (worker, while the transaction is lent
  * to it). Weakness: while all drafts together are over their share of memory a message is read from its first
@@ -14,6 +15,7 @@
 #include "base/flight.h"
 #include "deliver/amend.h"
 #include "deliver/origin.h"
+#include "smtp/binary.h"
 #include "smtp/data.h"
 #include "smtp/reply.h"
 
@@ -22,6 +24,8 @@ struct mime_summary_parser;
 struct store;
 
 struct smtp_content {
+	struct smtp_flight flight;
+	struct smtp_binary binary;
 	struct smtp_data data;
 	struct amend amend;
 	struct origin *origin; /* of a submission, else NULL */
@@ -39,13 +43,6 @@ struct smtp_content {
 	int aside; /* file of a quarantined message's octets, or FILE_NONE */
 };
 
-/* Where octets of a quarantined message go, and who looks after parsers. */
-struct smtp_content_flight {
-	struct flight *flight; /* may be NULL, as may the slot */
-	struct flight_slot *slot;
-	ip peer;
-};
-
 struct smtp_content_options {
 	struct store *store;
 	struct arena_pool *pool;
@@ -53,6 +50,8 @@ struct smtp_content_options {
 	str trace;    /* the trace field, copied */
 	uint64_t size_limit;
 	bool counted; /* by BDAT */
+	bool binary;  /* with BODY=BINARYMIME, by BDAT */
+	struct smtp_flight flight;
 };
 
 /* Before the first octet. ERR_NOSPACE. */
@@ -77,7 +76,7 @@ enum smtp_reply smtp_content_verdict(const struct smtp_content *c);
 
 /* Reads what is in memory into the summary, unless a message that begins so is quarantined. Before each write
  * and after the end. */
-void smtp_content_read(struct smtp_content *c, const struct smtp_content_flight *flight);
+void smtp_content_read(struct smtp_content *c);
 
 /* Worker. Writes what is in memory to the spool file; of a quarantined message also to `path`. */
 err smtp_content_write(struct smtp_content *c, const char *path) MUST_USE;

@@ -39,6 +39,7 @@ struct smtp_tx {
 	str login;              /* who logged in; empty: nobody */
 	uint32_t limit_taken;   /* recipients that count against its limit until the message is refused */
 	bool smtputf8;          /* RFC 6531 */
+	bool binary;            /* BODY=BINARYMIME (RFC 3030) */
 	uint64_t declared_size; /* 0: unknown */
 	uint64_t size_limit;    /* as it was when the transaction began */
 	struct smtp_forward_path *first_path, *last_path;

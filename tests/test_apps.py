@@ -190,7 +190,7 @@ def test_an_app_reads_no_mail(make_instance):
         c.command(b"USER ann+web@shop.example")
         with pytest.raises(clients.Refused) as refusal:
             c.command(b"PASS " + password.encode())
-        assert b"[AUTH] This login may only send" in refusal.value.reply
+        assert b"-ERR [AUTH] This login may only send" in refusal.value.reply
         c.login(ANN, PASSWORD)  # nothing is locked
         c.quit()
     # What happened there counts as a use, from where it came.

@@ -110,6 +110,7 @@ def test_a_failing_call_is_a_4xx_and_passes(injected, size, calls, error, glob):
     (2000, errno.EIO, "*-wal", b"451 4.3.2 The mail store is being reopened"),
     (2000, errno.EROFS, "*.seg", b"451 4.3.2 The mail store is being reopened"),
     (600000, errno.EROFS, "*/spool/*", b"451 4.3.0 The server failed here"),
+    (600000, errno.ENOSPC, "*/spool/*", b"452 4.3.1 The server is out of disk or memory"),
 ])
 def test_a_disk_failure_is_told_as_one(injected, size, error, glob, said):
     one, f = injected

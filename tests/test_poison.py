@@ -59,7 +59,7 @@ def test_second_crash_quarantines(server, make):
     time.sleep(1)  # the parent waits longer before it starts a young server again
     fell(server, make(POISON))
     for _ in range(2):
-        assert send(server, make(POISON)).startswith(b"451 4.3.0 ")
+        assert send(server, make(POISON)).startswith(b"451 4.3.0 This message can't be handled at present")
     assert send(server, make(HARMLESS)).startswith(b"250 ")
     got = mail(server)
     assert len(got) == 3 and all(one.endswith(make(HARMLESS)) for one in got)

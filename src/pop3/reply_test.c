@@ -55,18 +55,36 @@ static void test_detail(void **state)
 }
 
 /* A failure that may pass is never told as a permanent one (RFC 3206 §3). */
+/* Where a surrogate can't be made is mime/surrogate_test.c's to show. */
+static void test_needs_utf8(void **state)
+{
+	char room[LIMIT_POP3_REPLY];
+	struct buf out;
+
+	(void)state;
+	buf_init_fixed(&out, room, sizeof room);
+	pop3_reply_add(&out, POP3_REPLY_NEEDS_UTF8, STR(""));
+	assert_true(str_starts(buf_str(&out), STR("-ERR [UTF8] This message is in UTF-8")));
+}
+
 static void test_errors(void **state)
 {
 	static const struct {
 		err_code code;
 		const char *begins;
 	} cases[] = {
-		{ ERR_SYNTAX, "-ERR [SYS/TEMP] " },  { ERR_LIMIT, "-ERR [SYS/TEMP] " },
-		{ ERR_MISSING, "-ERR This " },       { ERR_EXISTS, "-ERR [SYS/TEMP] " },
-		{ ERR_DENIED, "-ERR [SYS/TEMP] " },  { ERR_BUSY, "-ERR [SYS/TEMP] " },
-		{ ERR_NOSPACE, "-ERR [SYS/TEMP] " }, { ERR_QUOTA, "-ERR [SYS/TEMP] " },
-		{ ERR_TIMEOUT, "-ERR [SYS/TEMP] " }, { ERR_CLOSED, "-ERR [SYS/TEMP] " },
-		{ ERR_IO, "-ERR [SYS/TEMP] " },      { ERR_CORRUPT, "-ERR [SYS/PERM] " },
+		{ ERR_SYNTAX, "-ERR [SYS/TEMP] " },
+		{ ERR_LIMIT, "-ERR [SYS/TEMP] " },
+		{ ERR_MISSING, "-ERR This " },
+		{ ERR_EXISTS, "-ERR [SYS/TEMP] " },
+		{ ERR_DENIED, "-ERR [SYS/TEMP] " },
+		{ ERR_BUSY, "-ERR [SYS/TEMP] The server is too busy" },
+		{ ERR_NOSPACE, "-ERR [SYS/TEMP] " },
+		{ ERR_QUOTA, "-ERR [SYS/TEMP] " },
+		{ ERR_TIMEOUT, "-ERR [SYS/TEMP] " },
+		{ ERR_CLOSED, "-ERR [SYS/TEMP] " },
+		{ ERR_IO, "-ERR [SYS/TEMP] The server failed here" },
+		{ ERR_CORRUPT, "-ERR [SYS/PERM] " },
 	};
 
 	(void)state;
@@ -83,6 +101,7 @@ static void test_errors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_detail),
+		                            cmocka_unit_test(test_needs_utf8),
 		                            cmocka_unit_test(test_errors) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -77,9 +77,37 @@ static void test_errors(void **state)
 	assert_int_equal(smtp_reply_of_commit((err){ ERR_QUOTA, 0, "x" }), SMTP_REPLY_FULL);
 }
 
+/* What a full queue, or a store that gets stricter, would say: no client can bring these about. */
+static void test_text_of_errors(void **state)
+{
+	static const struct {
+		err e;
+		const char *begins;
+	} cases[] = {
+		{ { ERR_BUSY, 0, "x" }, "451 4.3.2 The server is too busy for this message" },
+		{ { ERR_DENIED, 0, "x" }, "550 5.7.1 This is not permitted: x" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char room[LIMIT_SMTP_REPLY];
+		struct buf out;
+
+		buf_init_fixed(&out, room, sizeof room);
+		smtp_reply_add(&out, smtp_reply_of_err(cases[i].e), str_of(cases[i].e.what));
+		assert_true(str_starts(buf_str(&out), str_of(cases[i].begins)));
+	}
+	struct buf out;
+	char room[LIMIT_SMTP_REPLY];
+	buf_init_fixed(&out, room, sizeof room);
+	smtp_reply_add(&out, SMTP_REPLY_LOCAL_UNKNOWN, STR("mail.shop.example"));
+	assert_true(str_starts(buf_str(&out), STR("421 4.3.0 mail.shop.example can't find out who you are")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_rows), cmocka_unit_test(test_detail),
-		                            cmocka_unit_test(test_errors) };
+		                            cmocka_unit_test(test_errors),
+		                            cmocka_unit_test(test_text_of_errors) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -217,7 +217,7 @@ def test_doctor_names_an_app_that_never_came(make_instance):
         return [(c["name"], c["state"], c["what"], c["do"]) for c in one.json("doctor", code=None)["checks"]
                 if c["name"] in ("app", "apps")]
 
-    assert told() == [("apps", "ok", "2 apps, none of them in trouble", None)]
+    assert told() == [("apps", "ok", "2 apps, none in trouble", None)]
     with contextlib.closing(sqlite3.connect(one.dir / "data" / "postrider.db")) as db:
         db.execute("update app set created_ms = created_ms - 8 * 86400000 where name = 'forgotten'")
         db.commit()

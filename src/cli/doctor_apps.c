@@ -69,6 +69,7 @@ void check_apps(struct doctor *d)
 		          "configuration and restart the server",
 		          "%zu apps have a login, but no port for sending is open", count);
 	else if (count && well == count)
-		check_add(d, "apps", CHECK_OK, NULL, "%zu apps, none of them in trouble", count);
+		check_add(d, "apps", CHECK_OK, NULL, "%zu app%s, none in trouble", count,
+		          count == 1 ? "" : "s");
 	json_decref(apps);
 }

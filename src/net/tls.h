@@ -26,9 +26,9 @@ struct tls_certificate {
 err tls_new(struct tls **out) MUST_USE;
 
 /* From here on these are shown: each for the names in its subjectAltName (or its common name where there is
- * none), a wildcard for one label, the first where nothing fits. Two with the same names and different kinds of
- * key stand in for each other: the client is shown the one it can read. Copied. On failure the former stay, and the
- * sentence names the file and what is wrong. ERR_SYNTAX not PEM, the key is another's, too weak
+ * none), a wildcard for one label, the first where nothing fits. Two with the same names and different kinds
+ * of key stand in for each other: the client is shown the one it can read. Copied. On failure the former
+ * stay, and the sentence names the file and what is wrong. ERR_SYNTAX not PEM, the key is another's, too weak
  * ERR_LIMIT   ERR_NOSPACE */
 err tls_load(struct tls *tls, struct arena *arena, const struct tls_certificate *items,
              size_t count) MUST_USE;

@@ -59,20 +59,21 @@ static str without_line_end(str line)
 bool mime_header_next(scan *block, struct mime_header_field *out)
 {
 	str rest = scan_rest(block);
-	size_t end = 0;
+	size_t end = str_find_char(rest, '\n');
 
-	/* A field goes on as long as the next line begins with white space. */
-	do {
-		end += str_find_char(str_from(rest, end), '\n');
-		end += end < rest.len;
-	} while (end < rest.len && is_wsp(rest.ptr[end]));
 	if (rest.len == 0)
 		return false;
-	str all = without_line_end(str_slice(rest, 0, end));
-	if (all.len == 0 && rest.ptr[end - 1] == '\n') {
-		block->at += str_find_char(rest, '\n') + 1;
+	end += end < rest.len;
+	if (rest.ptr[end - 1] == '\n' && without_line_end(str_slice(rest, 0, end)).len == 0) {
+		block->at += end; /* the end of the header, also where the body begins with white space */
 		return false;
 	}
+	/* A field goes on as long as the next line begins with white space. */
+	while (end < rest.len && is_wsp(rest.ptr[end])) {
+		end += str_find_char(str_from(rest, end), '\n');
+		end += end < rest.len;
+	}
+	str all = without_line_end(str_slice(rest, 0, end));
 	size_t colon = str_find_char(all, ':');
 	str name = str_trim_wsp(str_slice(all, 0, colon));
 	*out = (struct mime_header_field){ .body = all, .offset = block->at, .size = end };

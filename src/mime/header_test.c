@@ -27,6 +27,9 @@ static const struct {
 	{ "A\x01: b\r\n\r\n", "!.", 0 },
 	{ "A: b\r\r\nC: d\r\n\r\n", "A=b;C=d;.", 0 },
 	{ "A: b\r\n\r", "A=b;!", 0 },
+	{ "A: b\r\n\r\n folded?", "A=b;.", 8 },
+	{ "A: b\n\n\tfolded?", "A=b;.", 8 },
+	{ "\r\n folded?", ".", 8 },
 };
 
 static void test_blocks(void **state)

@@ -234,6 +234,7 @@ def test_a_client_that_never_reads(server):
     with bounded(server, 1024), socket.create_connection(server.address("smtp")) as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.settimeout(2)
+        assert s.recv(4) == b"220 "  # who talks before it is sent away instead
         with pytest.raises(TimeoutError):
             for _ in range(1000):
                 s.sendall(b"HELP\r\n" * 5000)

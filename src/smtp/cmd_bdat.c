@@ -7,10 +7,22 @@
 #include "smtp/command_line.h"
 #include "smtp/session_internal.h"
 
+/* LMTP's last chunk has a reply for each forward-path that was taken, none where none was, and ends the
+ * transaction (RFC 2033 §4.3): a client that pipelines counts on it. */
+static enum next refused_to_each(struct smtp_session *s)
+{
+	for (uint32_t i = 0; i < s->chunk.owed; i++)
+		smtp_write(s, s->chunk.refusal, s->server->hostname);
+	smtp_rollback(s);
+	return smtp_count(s, s->chunk.refusal);
+}
+
 /* The chunk's octets are in. */
 static enum next refused(struct smtp_session *s)
 {
 	s->chunk.refused = false;
+	if (s->role->lmtp && s->chunk.last && s->state != SMTP_STATE_NEW)
+		return refused_to_each(s);
 	return smtp_say(s, s->chunk.refusal);
 }
 
@@ -62,11 +74,14 @@ enum next smtp_chunk_octets(struct smtp_session *s, str octets, size_t *used)
 
 static void begin_message(struct smtp_session *s)
 {
+	uint32_t owed = s->tx->path_count;
+
 	if (smtp_message_begin(s, true).code == ERR_OK) {
 		s->state = SMTP_STATE_CHUNK;
 		return;
 	}
 	smtp_rollback(s);
+	s->chunk.owed = owed;
 	refuse(s, SMTP_REPLY_NO_SPACE);
 }
 

@@ -54,6 +54,7 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
 	s->tx->smtputf8 = parameters.smtputf8;
 	s->tx->binary = parameters.binary;
+	s->chunk.owed = 0;
 	s->transactions++;
 	s->state = SMTP_STATE_MAIL;
 	return smtp_say(s, SMTP_REPLY_MAIL_OK);

@@ -32,6 +32,8 @@ static bool is_whole(const struct smtp_session *s) { return s->state == SMTP_STA
 enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err e)
 {
 	char room[LIMIT_SMTP_REPLY];
+	bool whole = is_whole(s);
+	uint32_t owed = whole ? 0 : s->tx->path_count;
 	struct buf detail;
 	enum next next;
 
@@ -44,8 +46,9 @@ enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err
 	} else {
 		smtp_report_message_rejected(s, s->tx, reply, buf_str(&detail));
 	}
-	next = s->role->lmtp && is_whole(s) ? say_to_each(s, reply, buf_str(&detail))
-	                                    : smtp_say_with(s, reply, buf_str(&detail));
+	next = s->role->lmtp && whole ? say_to_each(s, reply, buf_str(&detail))
+	                              : smtp_say_with(s, reply, buf_str(&detail));
 	smtp_rollback(s);
+	s->chunk.owed = owed;
 	return next;
 }

@@ -54,6 +54,7 @@ void smtp_rollback(struct smtp_session *s)
 {
 	smtp_tx_free(s->tx);
 	s->tx = NULL;
+	s->chunk.owed = 0;
 	if (s->state != SMTP_STATE_NEW)
 		s->state = SMTP_STATE_READY;
 }

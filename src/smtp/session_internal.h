@@ -40,6 +40,8 @@ struct smtp_session {
 	/* The chunk under way. Where it was refused its octets are dropped, in whatever state it came. */
 	struct {
 		uint64_t left; /* octets still to come */
+		uint32_t owed; /* LMTP: forward-paths taken before a chunk was refused; the last chunk has a
+		                  reply for each of them */
 		bool last, refused;
 		enum smtp_reply refusal;
 	} chunk;

@@ -115,14 +115,15 @@ static err account_add(struct batch *b, struct directory_change *c, struct direc
 	                                          .password = c->password,
 	                                          .quota_octets = c->quota_octets,
 	                                          .created_ms = b->now_ms }));
-	/* A UIDVALIDITY is never given twice for a mailbox; account ids never come back, so the time will do.
-	 */
+	/* It grows with each account that an address ever had, also with two of one second: ids only grow
+	 * (RFC 9051 §2.3.1.1). */
+	uint32_t uidvalidity = (uint32_t)((uint64_t)b->now_ms / 1000 + c->account_id);
 	return plan_add_row(b, plan,
 	                    &(struct directory_row){ .kind = ROW_MAILBOX,
 	                                             .account_id = c->account_id,
 	                                             .mailbox_id = MAILBOX_INBOX,
 	                                             .name = STR("INBOX"),
-	                                             .uidvalidity = (uint32_t)(b->now_ms / 1000) });
+	                                             .uidvalidity = uidvalidity });
 }
 
 /* Aliases that name the account go on naming it. */

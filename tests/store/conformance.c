@@ -250,8 +250,14 @@ struct reader {
 	uint64_t account_id;
 	uint32_t kept; /* the first UID that stays */
 	atomic_bool stop;
-	size_t halves, before, after;
+	atomic_size_t halves, before, after;
 };
+
+static void wait_until_seen(const atomic_size_t *times)
+{
+	for (int tries = 0; atomic_load(times) == 0 && tries < 30000; tries++)
+		usleep(1000);
+}
 
 /* Expunged is a run from UID 1: of a page from the beginning, the first row and the number of rows tell. */
 static void *read_along(void *user)
@@ -285,12 +291,12 @@ static void expunge_many(struct fixture *f, const char *address, uint32_t count)
 		uids[i] = i + 1;
 	fill(f, account, count + 100);
 	assert_int_equal(pthread_create(&thread, NULL, read_along, &reader), 0);
-	usleep(20000);
+	wait_until_seen(&reader.before);
 	err e = expunge(f, account, uids, count);
 	/* At once, though the rows themselves may still be going. */
 	size_t rows = count_rows(f, account);
 	check_gone(f, account, count);
-	usleep(50000);
+	wait_until_seen(&reader.after);
 	atomic_store(&reader.stop, true);
 	pthread_join(thread, NULL);
 	assert_int_equal(e.code, ERR_OK);
@@ -321,12 +327,15 @@ static void test_account_remove(void **state)
 	struct deliver_target both[] = { to_inbox(ann, PREFIX), to_inbox(bob, PREFIX) };
 	struct commit_op shared = delivery(f, STR("shared\r\n"), both, 2);
 	struct mailbox_status s;
+	uint32_t uidvalidity;
 
 	submit(f, &shared, 1);
 	fill(f, ann, LIMIT_BATCH_ROWS + 10);
+	uidvalidity = status_of(f, ann).uidvalidity;
 	assert_err(change(f, remove, NULL), ERR_OK);
 	again = make_account(f, "ann@d.example", 0);
 	assert_true(again != ann);
+	assert_true(status_of(f, again).uidvalidity > uidvalidity); /* in the same second, too */
 	for (int round = 0; round < 2; round++) {
 		assert_int_equal(count_rows(f, again), 0);
 		assert_int_equal(used(f, again), 0);

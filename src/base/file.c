@@ -8,7 +8,7 @@
 
 #include "base/buf.h"
 
-enum { PARTS_MAX = 64 };
+enum { PARTS_MAX = 64, WRITE_BEHIND = 256 * 1024 };
 
 void file_close(file *f)
 {
@@ -118,6 +118,15 @@ err directory_sync(struct arena *arena, str path)
 
 	TRY(file_open(arena, path, O_RDONLY | O_DIRECTORY, 0, &d));
 	return fsync(d) == 0 ? OK : err_errno(arena, errno, "syncing " STR_FMT, STR_ARG(path));
+}
+
+void file_write_behind(file f, size_t *behind, size_t added)
+{
+	*behind += added;
+	if (*behind < WRITE_BEHIND)
+		return;
+	*behind = 0;
+	(void)sync_file_range(f, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
 err directory_make(struct arena *arena, str path, unsigned mode)

@@ -40,6 +40,11 @@ err file_write_at(file f, const struct iovec *parts, size_t count, uint64_t offs
 /* Reads exactly `size` octets at `offset`. ERR_CORRUPT where the file ends before. */
 err file_read_at(file f, void *out, size_t size, uint64_t offset) MUST_USE;
 
+/* For a file that grows without end and is never synced. After every 256 KB added the kernel begins to write
+ * them; nobody waits. By itself it would begin after 30 s (vm.dirty_expire_centisecs) with all at once, ahead
+ * of the syncs that mail waits for. `behind` is 0 at first. Pipes and sockets are passed over. */
+void file_write_behind(file f, size_t *behind, size_t added);
+
 /* Makes `path` a directory with `mode` unless it is one. */
 err directory_make(struct arena *arena, str path, unsigned mode) MUST_USE;
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/limits.h"
 #include "base/utf8.h"
 
@@ -29,6 +30,7 @@ static struct {
 	size_t used;
 	int filling;
 	uint64_t dropped;
+	size_t behind; /* file_write_behind */
 } writer = { .lock = PTHREAD_MUTEX_INITIALIZER, .filled = PTHREAD_COND_INITIALIZER };
 
 enum { VALUE_MAX = 4096, GATHER_MS = 5 };
@@ -144,6 +146,7 @@ static void write_all(const char *p, size_t n)
 			continue;
 		if (w <= 0)
 			return; /* nobody reads: there is no place left to say so */
+		file_write_behind(STDERR_FILENO, &writer.behind, (size_t)w);
 		p += w;
 		n -= (size_t)w;
 	}

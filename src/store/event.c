@@ -29,6 +29,7 @@ struct events {
 	char *gathered;
 	size_t gathered_used;
 	file day_file;
+	size_t behind; /* file_write_behind */
 	int64_t day;
 };
 
@@ -108,6 +109,7 @@ static void write_lines(struct events *e, const char *p, size_t n)
 			e->dropped++;
 			return;
 		}
+		file_write_behind(e->day_file, &e->behind, (size_t)w);
 		p += w;
 		n -= (size_t)w;
 	}

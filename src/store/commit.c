@@ -52,7 +52,7 @@ static bool wait_slice(struct committer *c, int64_t ns)
 
 void committer_gather(struct committer *c)
 {
-	int64_t slice_ns = c->round_ns / GATHER_SLICE;
+	int64_t slice_ns = c->sync_ns / GATHER_SLICE;
 	size_t before;
 
 	if (slice_ns > GATHER_SLICE_MOST_NS)

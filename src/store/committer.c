@@ -197,10 +197,9 @@ static void give_database_up(struct committer *c, err why)
 	c->retry_tick_ms = clock_tick_ms();
 }
 
-static err commit_round(struct committer *c, struct round *r)
+/* What was written becomes durable; `e` is how writing went, `applied` how the statements. */
+static err sync_round(struct committer *c, struct round *r, err e, err applied)
 {
-	err e = r->batch.spoiled.code == ERR_OK ? write_records(c, r) : r->batch.spoiled;
-	err applied = e.code == ERR_OK ? apply_all(c, r) : e;
 	err synced = r->wrote ? sync_thread_wait(c->sync) : OK;
 
 	if (synced.code != ERR_OK)
@@ -218,6 +217,17 @@ static err commit_round(struct committer *c, struct round *r)
 	if (e.code == ERR_OK && applied.code != ERR_OK && applied.code != ERR_NOSPACE)
 		give_database_up(c, applied);
 	return applied.code != ERR_OK ? applied : synced;
+}
+
+static err commit_round(struct committer *c, struct round *r)
+{
+	err e = r->batch.spoiled.code == ERR_OK ? write_records(c, r) : r->batch.spoiled;
+	err applied = e.code == ERR_OK ? apply_all(c, r) : e;
+	int64_t begin_ns = clock_tick_ns();
+
+	e = sync_round(c, r, e, applied);
+	c->sync_ns = clock_tick_ns() - begin_ns;
+	return e;
 }
 
 /* --- settle --- */
@@ -315,10 +325,8 @@ static void run_round(struct committer *c)
 	r.batch.tail.number++;
 	arena_init(&r.batch.arena, NULL, BATCH_ARENA);
 	reserve_all(c, &r);
-	int64_t begin_ns = clock_tick_ns();
 	if (e.code == ERR_OK && (r.count || pending_any(c->pending)))
 		e = commit_round(c, &r);
-	c->round_ns = clock_tick_ns() - begin_ns;
 	for (size_t i = 0; i < r.count; i++)
 		steps[r.planned[i].op->kind]->settle(&r.batch, &r.planned[i], e.code == ERR_OK);
 	pending_settle(&r.batch, e.code == ERR_OK);

@@ -35,7 +35,7 @@ struct committer {
 	struct batch_tail tail; /* as committed */
 	int64_t retry_tick_ms;  /* after a failure: when to try again */
 	size_t expected;        /* commits under way at the end of the last round: answered or queued then */
-	int64_t round_ns;       /* what its writing and syncing took */
+	int64_t sync_ns;        /* what its syncs held it up: the part that does not grow with it */
 	bool app_uses_written;  /* in the transaction under way */
 	int64_t app_uses_tick_ms; /* not before then again */
 };

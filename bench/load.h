@@ -14,6 +14,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <openssl/ssl.h>
+
 #include "histogram.h"
 #include "message.h"
 #include "tool.h"
@@ -21,6 +23,7 @@
 enum {
 	LOAD_CODES = 600, /* reply codes are 200..599 (RFC 5321 §4.2) */
 	LOAD_SECONDS_MAX = 24 * 3600,
+	LOAD_AUTH_MAX = 512,
 };
 
 struct load_client;
@@ -35,6 +38,9 @@ struct load {
 	int64_t start_ns, end_ns; /* end_ns is INT64_MAX where only the count ends it */
 	double rate;              /* messages a second; 0: closed loop */
 	unsigned per_connection;  /* messages before a client says QUIT and comes again */
+	SSL_CTX *tls;             /* from the first octet (RFC 8314 §3.3); NULL: in clear */
+	const char *login;        /* every client's, and its reverse-path; NULL: as strangers */
+	char auth[LOAD_AUTH_MAX]; /* the AUTH command of that login */
 	int64_t patience_ns;      /* no reply at all for so long ends the run */
 
 	/* the state */

@@ -1,6 +1,7 @@
 #include "load_client.h"
 
 #include <errno.h>
+#include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,6 +20,7 @@ enum state {
 	STATE_CLOSED,
 	STATE_GREETING,
 	STATE_EHLO,
+	STATE_AUTH,
 	STATE_IDLE,
 	STATE_RESTING,  /* after a refusal */
 	STATE_ENVELOPE, /* MAIL, RCPT, DATA are out; `replies` of them answered */
@@ -33,6 +35,7 @@ struct load_client {
 	struct load_client *next_idle;
 	enum state state;
 	int fd;
+	SSL *ssl; /* NULL: in clear */
 	unsigned number, replies, served;
 	unsigned refused_with; /* first refusal of this transaction, 0: none */
 	bool finish;
@@ -83,6 +86,8 @@ static void forget_idle(struct load_client *c)
 
 static void hang_up(struct load_client *c, int64_t rest_ns)
 {
+	SSL_free(c->ssl);
+	c->ssl = NULL;
 	if (c->fd >= 0)
 		close(c->fd);
 	c->fd = -1;
@@ -118,12 +123,41 @@ static void want_room(struct load_client *c, bool wanted)
 	c->waits_for_room = wanted;
 }
 
+/* As read and write: the number of octets, 0 at the end, or -1 with errno, EAGAIN where the socket is to be
+ * waited for. A handshake goes on in either. */
+static ssize_t of_tls(struct load_client *c, int n)
+{
+	if (n > 0)
+		return n;
+	int why = SSL_get_error(c->ssl, n);
+	ERR_clear_error();
+	errno = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+	return why == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t send_parts(struct load_client *c)
+{
+	const struct iovec *first = &c->out[PARTS - c->out_parts];
+
+	if (c->ssl == NULL)
+		return writev(c->fd, first, (int)c->out_parts);
+	return of_tls(c, SSL_write(c->ssl, first->iov_base, (int)first->iov_len));
+}
+
+static ssize_t receive(struct load_client *c)
+{
+	char *to = c->in + c->in_len;
+	size_t room = sizeof c->in - c->in_len;
+
+	return c->ssl == NULL ? recv(c->fd, to, room, 0) : of_tls(c, SSL_read(c->ssl, to, (int)room));
+}
+
 static void flush(struct load_client *c)
 {
 	while (c->out_parts > 0) {
 		c->sent_ns = tool_now_ns(); /* before, since on one machine the reply can be here before
 		                               writev ends */
-		ssize_t n = writev(c->fd, c->out + (PARTS - c->out_parts), (int)c->out_parts);
+		ssize_t n = send_parts(c);
 		if (n < 0 && errno == EAGAIN) {
 			want_room(c, true);
 			return;
@@ -170,6 +204,16 @@ static void become_idle(struct load_client *c)
 	c->load->idle = c;
 }
 
+/* The client speaks first, as soon as the connection is there. */
+static void secure(struct load_client *c)
+{
+	c->ssl = SSL_new(c->load->tls);
+	if (c->ssl == NULL || SSL_set_fd(c->ssl, c->fd) != 1)
+		tool_die("no TLS");
+	SSL_set_connect_state(c->ssl);
+	want_room(c, true);
+}
+
 static void start(struct load_client *c)
 {
 	struct epoll_event e = { .events = EPOLLIN, .data.ptr = c };
@@ -183,11 +227,13 @@ static void start(struct load_client *c)
 	}
 	c->load->connections++;
 	c->state = STATE_GREETING;
+	if (c->load->tls != NULL)
+		secure(c);
 }
 
 void load_client_send(struct load_client *c, uint64_t seq, int64_t due_ns)
 {
-	char to[MESSAGE_ADDRESS_MAX];
+	char from[MESSAGE_ADDRESS_MAX], to[MESSAGE_ADDRESS_MAX];
 	const struct message_spec *spec = &c->load->spec;
 
 	c->seq = seq;
@@ -198,8 +244,11 @@ void load_client_send(struct load_client *c, uint64_t seq, int64_t due_ns)
 	c->load->sent++;
 	message_make(c->load->pool, seq, &c->message);
 	message_address(spec->recipients, message_user(spec, seq), to);
-	snprintf(c->command, sizeof c->command,
-	         "MAIL FROM:<sender%u@load.example> SIZE=%zu\r\nRCPT TO:<%s>\r\nDATA\r\n", c->number,
+	if (c->load->login != NULL)
+		snprintf(from, sizeof from, "%s", c->load->login);
+	else
+		snprintf(from, sizeof from, "sender%u@load.example", c->number);
+	snprintf(c->command, sizeof c->command, "MAIL FROM:<%s> SIZE=%zu\r\nRCPT TO:<%s>\r\nDATA\r\n", from,
 	         c->message.head_len + c->message.rest_len, to);
 	say(c, STATE_ENVELOPE, c->command);
 }
@@ -274,7 +323,16 @@ static void reply(struct load_client *c, unsigned code)
 		say(c, STATE_EHLO, "EHLO out.load.example\r\n");
 		break;
 	case STATE_EHLO:
-		become_idle(c);
+		if (c->load->login != NULL)
+			say(c, STATE_AUTH, c->load->auth);
+		else
+			become_idle(c);
+		break;
+	case STATE_AUTH:
+		if (code == 235)
+			become_idle(c);
+		else
+			lose(c);
 		break;
 	case STATE_ENVELOPE:
 		envelope_reply(c, code);
@@ -336,18 +394,20 @@ void load_client_event(struct load_client *c, uint32_t events)
 		return; /* an event of this round's, for a connection closed in it */
 	if (events & EPOLLOUT)
 		flush(c);
-	if (c->fd < 0 || !(events & (EPOLLIN | EPOLLERR | EPOLLHUP)))
+	if (c->fd < 0 || !(events & (EPOLLIN | EPOLLERR | EPOLLHUP) || c->ssl != NULL))
 		return;
-	ssize_t n = recv(c->fd, c->in + c->in_len, sizeof c->in - c->in_len, 0);
-	if (n < 0 && errno == EAGAIN)
-		return;
-	if (n <= 0) {
-		lose(c);
-		return;
-	}
-	c->in_len += (size_t)n;
-	c->load->last_reply_ns = tool_now_ns();
-	read_replies(c);
+	do { /* what OpenSSL has taken in already epoll does not tell */
+		ssize_t n = receive(c);
+		if (n < 0 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			lose(c);
+			return;
+		}
+		c->in_len += (size_t)n;
+		c->load->last_reply_ns = tool_now_ns();
+		read_replies(c);
+	} while (c->ssl != NULL);
 }
 
 int64_t load_client_wake_ns(const struct load_client *c) { return c->wake_ns; }

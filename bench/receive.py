@@ -29,6 +29,7 @@ from tools import Load
 WORK = BUILD / "bench" / "work"
 USERS = [f"user{i}" for i in range(1000)]
 SMALL = Load(size=4096, connections=64, seconds=10)
+SENDER_DOMAIN = "load.example"
 LARGE = Load(size=75 * 1024, connections=16, seconds=5)
 SLOW_SYNC_US = 5000
 MILLION = 1_000_000
@@ -156,6 +157,21 @@ def row_75k(bench: Bench):
     yield from rate_rows("75k", "75 KB × 16", rates(bench, LARGE), peer_times=15, sink_share=0.5)
 
 
+def row_login(bench: Bench):
+    """The same mail from somebody who logs in over TLS: beside row 4k, without a budget of its own."""
+    login = f"ann@{SENDER_DOMAIN}"  # of the load's From
+    load = bench.shorter(dataclasses.replace(SMALL, login=login))
+    with bench.postrider() as server:
+        server.command("domain", "add", SENDER_DOMAIN)
+        server.command("account", "add", login, "--password-stdin", stdin=f"{server.password}\n")
+        warm(server, SMALL)
+        tools.send(server.submissions, dataclasses.replace(load, count=1, connections=1))  # hashes the password
+        result = checked(server, load)
+    figure = f"{result['per_s']:,.0f}/s, {result['cpu_us']:,.0f} µs CPU ({by_thread(result)})"
+    what = f"4 KB × 64 submitted with TLS and AUTH, {load.per_connection} a connection"
+    yield Row("login", what, "nothing lost", figure, whole(result), result)
+
+
 def row_tail(bench: Bench):
     if bench.rate_4k is None:
         with bench.postrider() as server:
@@ -180,9 +196,12 @@ def row_slow(bench: Bench):
     preload = {"LD_PRELOAD": str(TOOLS / "slow_sync.so"), "SLOW_SYNC_US": str(SLOW_SYNC_US)}
     for connections, budget in ((64, 3500), (256, 9000)):
         load = bench.shorter(dataclasses.replace(SMALL, connections=connections))
-        with bench.postrider(preload=preload) as server:
-            result = checked(server, load)
-        kept = result["per_s"] >= budget and whole(result)
+        results = []
+        for _ in range(bench.rounds):
+            with bench.postrider(preload=preload) as server:
+                results.append(checked(server, load))
+        result = tools.middle(results, "per_s")
+        kept = result["per_s"] >= budget and all(map(whole, results))
         what = f"5 ms added to every sync, {connections} connections"
         yield Row("slow", what, f"≥ {budget:,}/s", f"{result['per_s']:,.0f}/s", kept, result)
 
@@ -238,6 +257,7 @@ ROWS = {
     "disk": row_disk,
     "4k": row_4k,
     "75k": row_75k,
+    "login": row_login,
     "tail": row_tail,
     "slow": row_slow,
     "million": row_million,

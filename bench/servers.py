@@ -127,6 +127,7 @@ class Postrider:
         took_s = time.monotonic() - began
         self.listen = ready["listen"]
         self.smtp, self.pop3 = self.listen["smtp"][0], self.listen["pop3"][0]
+        self.submissions = self.listen["submissions"][0]
         self.pid = self.process.pid
         return took_s
 

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "line_client.h"
 #include "load.h"
 #include "load_client.h"
 
@@ -24,12 +25,13 @@ static const char usage[] =
 	"usage: smtp-load HOST:PORT [--connections N] [--size OCTETS] [--count N | --duration SECONDS]\n"
 	"                 [--rate MESSAGES_A_SECOND] [--users N] [--recipients user%d@shop.example]\n"
 	"                 [--per-connection N (0: never reconnect)] [--seed N] [--run NAME] [--first N]\n"
-	"                 [--acks FILE] [--patience SECONDS] [--series]\n";
+	"                 [--acks FILE] [--patience SECONDS] [--series] [--tls] [--login ADDRESS --password "
+	"WORD]\n";
 
 struct options {
 	unsigned connections;
 	int64_t duration_s;
-	const char *acks;
+	const char *acks, *password;
 	bool series;
 };
 
@@ -185,6 +187,9 @@ enum choice {
 	OPTION_ACKS,
 	OPTION_PATIENCE,
 	OPTION_SERIES,
+	OPTION_TLS,
+	OPTION_LOGIN,
+	OPTION_PASSWORD,
 };
 
 static const struct option long_options[] = {
@@ -202,6 +207,9 @@ static const struct option long_options[] = {
 	{ "acks", required_argument, NULL, OPTION_ACKS },
 	{ "patience", required_argument, NULL, OPTION_PATIENCE },
 	{ "series", no_argument, NULL, OPTION_SERIES },
+	{ "tls", no_argument, NULL, OPTION_TLS },
+	{ "login", required_argument, NULL, OPTION_LOGIN },
+	{ "password", required_argument, NULL, OPTION_PASSWORD },
 	{ 0 },
 };
 
@@ -258,7 +266,31 @@ static void set_option(struct load *load, struct options *o, int option, const c
 	case OPTION_SERIES:
 		o->series = true;
 		break;
+	case OPTION_TLS:
+		load->tls = line_client_tls();
+		SSL_CTX_set_mode(load->tls,
+		                 SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+		break;
+	case OPTION_LOGIN:
+		load->login = value;
+		break;
+	case OPTION_PASSWORD:
+		o->password = value;
+		break;
 	}
+}
+
+/* AUTH PLAIN with its initial response (RFC 4616 §2, RFC 4954 §4). */
+static void set_auth(struct load *load, const char *password)
+{
+	unsigned char plain[2 * MESSAGE_ADDRESS_MAX], encoded[LOAD_AUTH_MAX - 16];
+	int len = snprintf((char *)plain, sizeof plain, "%c%s%c%s", 0, load->login, 0,
+	                   password ? password : "");
+
+	if (len < 0 || (size_t)len >= sizeof plain)
+		tool_die("%s: too long", load->login);
+	EVP_EncodeBlock(encoded, plain, len); /* at most 4/3 of 256, and a NUL */
+	snprintf(load->auth, sizeof load->auth, "AUTH PLAIN %s\r\n", (const char *)encoded);
 }
 
 static struct options read_options(struct load *load, int argc, char **argv)
@@ -277,6 +309,8 @@ static struct options read_options(struct load *load, int argc, char **argv)
 		exit(64);
 	}
 	load->server = tool_address_parse(argv[optind]);
+	if (load->login != NULL)
+		set_auth(load, o.password);
 	return o;
 }
 
@@ -317,5 +351,6 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < options.connections; i++)
 		free(clients[i]);
 	free(clients);
+	SSL_CTX_free(load.tls);
 	return answered ? 0 : 1;
 }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import proc
-from servers import DOMAIN, TOOLS
+from servers import DOMAIN, PASSWORD, TOOLS
 
 RECIPIENTS = f"user%d@{DOMAIN}"
 
@@ -28,6 +28,8 @@ class Load:
     rate: int = 0  # messages a second; 0: as fast as replies come
     count: int = 0  # instead of seconds
     run: str = "load"
+    per_connection: int = 100  # messages
+    login: str = ""  # over TLS, at the submissions port; "": as a stranger to port 25
 
 
 def run_tool(name: str, *arguments, codes=(0,)) -> dict:
@@ -44,13 +46,15 @@ def send(smtp: str, load: Load, acks: Path | None = None) -> dict:
     arguments += ["--count", load.count] if load.count else ["--duration", load.seconds]
     arguments += ["--rate", load.rate, "--series"] if load.rate else []
     arguments += ["--acks", acks] if acks else []
+    arguments += ["--per-connection", load.per_connection]
+    arguments += ["--tls", "--login", load.login, "--password", PASSWORD] if load.login else []
     return run_tool("smtp-load", smtp, *arguments)
 
 
 def measure(server, load: Load, acks: Path | None = None) -> dict:
     """send(), and what it cost the server until it was idle again, in microseconds of CPU a message."""
     before, threads_before, began = proc.cpu_s(server.pid), proc.threads_cpu_s(server.pid), time.monotonic()
-    result = send(server.smtp, load, acks)
+    result = send(server.submissions if load.login else server.smtp, load, acks)
     ended = time.monotonic()
     idle = proc.wait_idle(server.pid)
     threads = proc.threads_cpu_s(server.pid)

@@ -53,6 +53,8 @@ err checkpoint_run(struct store *store, bool truncate)
 	uint64_t wal = atomic_load(&store->wal_octets);
 	if (wal <= LIMIT_WAL_RESTART)
 		return OK;
+	/* What came in meanwhile, so that little is left to do while the committer waits. */
+	TRY(checkpoint(store, SQLITE_CHECKPOINT_PASSIVE, &whole));
 	int64_t begin = clock_tick_ms();
 	committer_hold(store->committer);
 	err e = checkpoint(store, SQLITE_CHECKPOINT_RESTART, &whole);

@@ -6,7 +6,7 @@
 
 /* A slice of waiting, as a part of a round's time, pays when it brings more than that part of what is queued.
  */
-enum { GATHER_SLICE = 16, GATHER_SLICES_MOST = 8, GATHER_SLICE_MOST_NS = 2000000 };
+enum { GATHER_SLICE = 16, GATHER_SLICES_MOST = 12, GATHER_SLICE_MOST_NS = 2000000 };
 
 static void queue_add(struct commit_queue *q, struct commit *c)
 {
@@ -62,7 +62,7 @@ void committer_gather(struct committer *c)
 	for (int i = 0; i < GATHER_SLICES_MOST && c->queued < c->wanted && slice_ns > 0; i++) {
 		before = c->queued;
 		/* The first slice passes while those answered are only being woken. */
-		if (!wait_slice(c, slice_ns) || (i > 0 && (c->queued - before) * GATHER_SLICE < 2 * before))
+		if (!wait_slice(c, slice_ns) || (i > 0 && (c->queued - before) * GATHER_SLICE < before))
 			break;
 	}
 	c->wanted = 0;

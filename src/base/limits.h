@@ -101,7 +101,10 @@
 #define LIMIT_APP_NAME 32u        /* octets of an app's name */
 #define LIMIT_APPS 100u           /* of one account */
 #define LIMIT_APP_FROMS 100u      /* addresses one app may send from */
-#define LIMIT_APP_RATE 1000000u   /* recipients in the period of an app's limit */
+#define LIMIT_APP_RATE 1000000u   /* recipients in the period of an app's limit, or a route's */
+#define LIMIT_ROUTES 1000u        /* of outbound mail */
+#define LIMIT_ROUTE_HOSTS 32u     /* smarthosts of one route */
+#define LIMIT_ROUTE_TEXT 1024u    /* octets of a route's user, or of its token command */
 
 /* guessing of passwords (auth/guess.h) */
 #define LIMIT_GUESS_NETWORK 60               /* wrong passwords a network may send at once */

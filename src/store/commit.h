@@ -18,11 +18,12 @@
 
 struct store;
 struct draft;
+struct route_entry;
 
 enum commit_kind {
 	COMMIT_DELIVER,   /* a message into mailboxes */
 	COMMIT_EXPUNGE,   /* messages out of one mailbox, all at once */
-	COMMIT_DIRECTORY, /* one domain, account, alias or app put, changed or removed */
+	COMMIT_DIRECTORY, /* one domain, account, alias, app or route put, changed or removed */
 	COMMIT_MOVE,      /* compaction: records have a new place */
 	COMMIT_COLLECT,   /* contents that nothing names any more */
 };
@@ -83,11 +84,14 @@ enum directory_change_kind {
 	                           LIMIT_APP_FROMS, LIMIT_APP_NAME; ERR_SYNTAX no app_name or no address */
 	DIRECTORY_APP_PASSWORD, /* name, app_name, password; ERR_MISSING */
 	DIRECTORY_APP_REMOVE,   /* name, app_name; ERR_MISSING */
+	DIRECTORY_ROUTE_PUT,    /* name: its key, route: replaces; ERR_LIMIT over LIMIT_ROUTES,
+	                           LIMIT_ROUTE_HOSTS;    ERR_SYNTAX */
+	DIRECTORY_ROUTE_REMOVE, /* name: its key; ERR_MISSING */
 };
 
 struct directory_change {
 	enum directory_change_kind kind;
-	str name;     /* normalised (deliver/address.h): a domain, an address, or @domain */
+	str name;     /* normalised (deliver/address.h): a domain, an address, @domain, or route_key */
 	str new_name; /* of a rename */
 	str display_name;
 	str password; /* the text that knows it: of an account auth/password.h, of an app auth/secret.h */
@@ -98,6 +102,7 @@ struct directory_change {
 	str app_name;         /* [a-z0-9-], unique in its account */
 	uint32_t limit_count; /* recipients in limit_period_s; 0: no limit */
 	uint32_t limit_period_s;
+	const struct route_entry *route;
 	uint64_t account_id; /* answer, of an account's and an app's changes */
 	str event;
 };

@@ -1,5 +1,6 @@
-/* Changes of domains, accounts, aliases and apps: checked against the committer's own copy, turned into rows,
- * and the rows put into the record, the tables and the copy alike, so that these three can't differ. */
+/* Changes of domains, accounts, aliases, apps and routes: checked against the committer's own copy, turned
+ * into rows, and the rows put into the record, the tables and the copy alike, so that these three can't
+ * differ. */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -17,6 +18,7 @@ static err keep_texts(struct arena *arena, struct directory_row *row)
 		TRY(arena_copy(arena, row->targets[i], &targets[i]));
 	row->targets = targets;
 	TRY(arena_copy(arena, row->name, &row->name));
+	TRY(arena_copy(arena, row->details, &row->details));
 	TRY(arena_copy(arena, row->display_name, &row->display_name));
 	return arena_copy(arena, row->password, &row->password);
 }
@@ -234,6 +236,9 @@ static err plan_rows(struct batch *b, struct directory_change *c, struct directo
 	case DIRECTORY_APP_PASSWORD:
 	case DIRECTORY_APP_REMOVE:
 		return plan_app_change(b, c, plan);
+	case DIRECTORY_ROUTE_PUT:
+	case DIRECTORY_ROUTE_REMOVE:
+		return plan_route_change(b, c, plan);
 	}
 	return (err){ ERR_SYNTAX, 0, "unknown change" };
 }
@@ -309,6 +314,9 @@ err batch_put_row(struct batch *b, const struct directory_row *row)
 	case ROW_APP:
 	case ROW_APP_GONE:
 		return put_app_row(b, row);
+	case ROW_ROUTE:
+	case ROW_ROUTE_GONE:
+		return put_route_row(b, row);
 	}
 	return (err){ ERR_CORRUPT, 0, "unknown kind of directory row" };
 }

@@ -73,6 +73,16 @@ enum directory_answer directory_find_alias(const struct directory *d, str addres
 	return a;
 }
 
+enum directory_answer directory_find_route(const struct directory *d, str key, const struct route_entry **out)
+{
+	const void *found;
+	enum directory_answer a = find(d, LIST_ROUTE, key, &found);
+
+	if (a == DIRECTORY_FOUND)
+		*out = found;
+	return a;
+}
+
 enum directory_answer directory_find_login(const struct directory *d, str address,
                                            const struct account **account, const struct app **app)
 {
@@ -141,4 +151,10 @@ const struct app *const *directory_apps(const struct directory *d, size_t *count
 {
 	*count = d->list[LIST_APP].count;
 	return (const struct app *const *)d->list[LIST_APP].at;
+}
+
+const struct route_entry *const *directory_routes(const struct directory *d, size_t *count)
+{
+	*count = d->list[LIST_ROUTE].count;
+	return (const struct route_entry *const *)d->list[LIST_ROUTE].at;
 }

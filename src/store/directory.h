@@ -1,4 +1,4 @@
-/* store/directory.h: domains, accounts, aliases and apps, as an immutable snapshot in memory.
+/* store/directory.h: domains, accounts, aliases, apps and routes, as an immutable snapshot in memory.
  *
  * RCPT and login look here on the loop, without a lock held or a row read. A snapshot never changes; the
  * committer puts a new one in its place when a change is durable. Who acquired one keeps it until release;
@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "base/str.h"
+#include "store/route_entry.h"
 
 struct store;
 struct directory;
@@ -75,6 +76,10 @@ enum directory_answer directory_find_alias(const struct directory *d, str addres
  */
 enum directory_answer directory_find_app(const struct directory *d, str address, const struct app **out);
 
+/* The route whose key is `key` (route_key); which one counts for a message: deliver/routes.h. */
+enum directory_answer directory_find_route(const struct directory *d, str key,
+                                           const struct route_entry **out);
+
 /* Whose login `address` is: an account's own (*app is NULL) or one of its apps'. A detail that is no app of
  * the account is nobody's login. */
 enum directory_answer directory_find_login(const struct directory *d, str address,
@@ -88,5 +93,6 @@ const struct domain *const *directory_domains(const struct directory *d, size_t 
 const struct account *const *directory_accounts(const struct directory *d, size_t *count);
 const struct alias *const *directory_aliases(const struct directory *d, size_t *count);
 const struct app *const *directory_apps(const struct directory *d, size_t *count); /* by account_id, name */
+const struct route_entry *const *directory_routes(const struct directory *d, size_t *count); /* by key */
 
 #endif

@@ -192,6 +192,25 @@ struct entry *entry_of_app(const struct directory_row *row, struct entry *before
 	return e;
 }
 
+struct entry *entry_of_route(const struct directory_row *row)
+{
+	char *room;
+	size_t hosts_size = LIMIT_ROUTE_HOSTS * sizeof(struct route_host);
+	struct entry *e = entry_new(hosts_size + row->name.len + row->details.len, &room);
+
+	if (!e)
+		return NULL;
+	struct route_host *hosts = (struct route_host *)(void *)room;
+	room += hosts_size;
+	e->key = put_text(&room, row->name);
+	if (route_decode(e->key, put_text(&room, row->details), hosts, &e->is.route).code != ERR_OK) {
+		free(e);
+		return NULL;
+	}
+	e->is.route.created_ms = row->created_ms;
+	return e;
+}
+
 err list_put(struct entry_list *list, struct entry *e)
 {
 	size_t at;

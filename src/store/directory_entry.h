@@ -1,5 +1,5 @@
-/* store/directory_entry.h: what the lists of the directory hold: one immutable entry a domain, account, alias
- * or app, shared by snapshots and the committer's copy. Private to store/. */
+/* store/directory_entry.h: what the lists of the directory hold: one immutable entry a domain, account,
+ * alias, app or route, shared by snapshots and the committer's copy. Private to store/. */
 #ifndef STORE_DIRECTORY_ENTRY_H
 #define STORE_DIRECTORY_ENTRY_H
 
@@ -18,6 +18,7 @@ struct entry {
 		struct account account;
 		struct alias alias;
 		struct app app;
+		struct route_entry route;
 	} is;
 	_Atomic unsigned references;
 	str key;
@@ -34,6 +35,9 @@ struct entry *entry_of_alias(const struct directory_row *row);
 /* `granted` and `refused` count where there is no `before`. row->name.len <= LIMIT_APP_NAME. */
 struct entry *entry_of_app(const struct directory_row *row, struct entry *before,
                            const struct app_try *granted, const struct app_try *refused);
+
+/* NULL also where row->details are no route: route_decode has said so before. */
+struct entry *entry_of_route(const struct directory_row *row);
 
 /* Puts `e` where its key belongs, in place of one of the same key. Takes the reference, also on failure. */
 err list_put(struct entry_list *list, struct entry *e) MUST_USE;

@@ -11,7 +11,7 @@
  * made, shared by snapshots. */
 struct entry;
 
-enum list_kind { LIST_DOMAIN, LIST_ACCOUNT, LIST_ALIAS, LIST_APP, LIST_COUNT };
+enum list_kind { LIST_DOMAIN, LIST_ACCOUNT, LIST_ALIAS, LIST_APP, LIST_ROUTE, LIST_COUNT };
 
 /* Sorted by key. `at` points to the public structs (first member of their entries). */
 struct entry_list {
@@ -27,7 +27,7 @@ struct directory {
 /* The public struct of what a list holds; identity, kept as a function to say so. */
 static inline const void *entry_public(const void *at) { return at; }
 
-/* What lists are sorted by: a domain's name, an address, an app's app_key. */
+/* What lists are sorted by: a domain's name, an address, an app's app_key, a route's key. */
 str entry_key(const void *at);
 
 /* An app's key is its account's id, highest octet first, and its name: so the apps of an account stand

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/limits.h"
+#include "base/log.h"
 #include "store/app_internal.h"
 #include "store/directory_work.h"
 
@@ -112,6 +113,28 @@ static err load_apps(struct directory_work *w, struct database *db)
 	return e;
 }
 
+/* One that is damaged is passed over: the others, and everything else, are served. */
+static err load_routes(struct directory_work *w, struct database *db)
+{
+	enum query q = Q_ROUTE_ALL;
+	bool more = false;
+	err e = db_start_values(db, q, NULL, 0);
+
+	while (e.code == ERR_OK && (e = db_row(db, q, &more)).code == ERR_OK && more) {
+		struct directory_row row = { .kind = ROW_ROUTE,
+			                     .name = db_text(db, q, 0),
+			                     .details = db_text(db, q, 1),
+			                     .created_ms = db_int(db, q, 2) };
+		e = directory_work_apply(w, &row);
+		if (e.code == ERR_CORRUPT) {
+			log_event(EV_STORE_DAMAGED, LOG_Z("what", e.what), LOG_STR("name", row.name));
+			e = OK;
+		}
+	}
+	db_end(db, q);
+	return e;
+}
+
 static err load_usage(struct directory_work *w, struct database *db)
 {
 	bool more = false;
@@ -134,5 +157,6 @@ err directory_work_load(struct directory_work *w, struct database *db)
 	TRY(load_accounts(w, db));
 	TRY(load_aliases(w, db));
 	TRY(load_apps(w, db));
+	TRY(load_routes(w, db));
 	return load_usage(w, db);
 }

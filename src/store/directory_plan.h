@@ -1,5 +1,5 @@
-/* store/directory_plan.h: the rows that one change of the directory becomes; between commit_directory.c and
- * commit_app.c. Private to store/. */
+/* store/directory_plan.h: the rows that one change of the directory becomes; between commit_directory.c,
+ * commit_app.c and commit_route.c. Private to store/. */
 #ifndef STORE_DIRECTORY_PLAN_H
 #define STORE_DIRECTORY_PLAN_H
 
@@ -25,6 +25,11 @@ err plan_app_renames(struct batch *b, const struct account *account, str new_add
 
 /* One row of an app into its table, or out of it. */
 err put_app_row(struct batch *b, const struct directory_row *row) MUST_USE;
+
+/* DIRECTORY_ROUTE_*: the same of routes. */
+err plan_route_change(struct batch *b, const struct directory_change *c,
+                      struct directory_plan *plan) MUST_USE;
+err put_route_row(struct batch *b, const struct directory_row *row) MUST_USE;
 
 /* Texts as a column holds them: each counted. In the batch's arena. */
 err list_column(struct batch *b, const str *texts, size_t count, str *out) MUST_USE;

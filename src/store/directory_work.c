@@ -155,6 +155,15 @@ err directory_work_put_app(struct directory_work *w, const struct directory_row 
 	return list_put(&w->list[LIST_APP], entry_of_app(row, NULL, granted, refused));
 }
 
+static err apply_route(struct directory_work *w, const struct directory_row *row)
+{
+	struct route_host hosts[LIMIT_ROUTE_HOSTS];
+	struct route_entry route;
+
+	TRY(route_decode(row->name, row->details, hosts, &route));
+	return list_put(&w->list[LIST_ROUTE], entry_of_route(row));
+}
+
 err directory_work_apply(struct directory_work *w, const struct directory_row *row)
 {
 	size_t at;
@@ -184,6 +193,12 @@ err directory_work_apply(struct directory_work *w, const struct directory_row *r
 	case ROW_APP_GONE:
 		if (find_app(w, row->account_id, row->name, &at))
 			list_take_out(&w->list[LIST_APP], at);
+		return OK;
+	case ROW_ROUTE:
+		return apply_route(w, row);
+	case ROW_ROUTE_GONE:
+		if (list_find(&w->list[LIST_ROUTE], row->name, &at))
+			list_take_out(&w->list[LIST_ROUTE], at);
 		return OK;
 	case ROW_MAILBOX:
 		return OK;
@@ -268,6 +283,13 @@ const struct app *const *directory_work_apps_of(const struct directory_work *w, 
 	*count = list_apps_of(&w->list[LIST_APP], account_id, &first);
 	return *count ? (const struct app *const *)w->list[LIST_APP].at + first : NULL;
 }
+
+const struct route_entry *directory_work_route(const struct directory_work *w, str key)
+{
+	return find_public(w, LIST_ROUTE, key);
+}
+
+size_t directory_work_routes(const struct directory_work *w) { return w->list[LIST_ROUTE].count; }
 
 struct account_usage *directory_work_usage(const struct directory_work *w, uint64_t account_id)
 {

@@ -37,6 +37,9 @@ const struct app *const *directory_work_apps(const struct directory_work *work, 
 const struct app *const *directory_work_apps_of(const struct directory_work *work, uint64_t account_id,
                                                 size_t *count);
 
+const struct route_entry *directory_work_route(const struct directory_work *work, str key);
+size_t directory_work_routes(const struct directory_work *work);
+
 /* The counters of an account; NULL: there is none of that id. */
 struct account_usage *directory_work_usage(const struct directory_work *work, uint64_t account_id);
 

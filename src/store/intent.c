@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-enum { FORMAT_MESSAGE = 1, LAYOUT = 1, LAYOUT_SHIFT = 8 };
+enum { FORMAT_MESSAGE = 1, LAYOUT_APP = 1, LAYOUT_ROUTE = 2, LAYOUT_SHIFT = 8 };
 
 static const err damaged = { ERR_CORRUPT, 0, "the intent of a record is damaged" };
 
@@ -64,7 +64,9 @@ err intent_next_target(str intent, str *in, struct intent_target *out)
 
 void intent_add_row(struct buf *out, const struct directory_row *row)
 {
-	buf_add_varint(out, (uint64_t)LAYOUT << LAYOUT_SHIFT | row->kind);
+	uint64_t layout = row->kind >= ROW_ROUTE ? LAYOUT_ROUTE : LAYOUT_APP;
+
+	buf_add_varint(out, layout << LAYOUT_SHIFT | row->kind);
 	buf_add_varint(out, row->account_id);
 	buf_add_varint(out, row->mailbox_id);
 	buf_add_varint(out, row->uidvalidity);
@@ -80,6 +82,8 @@ void intent_add_row(struct buf *out, const struct directory_row *row)
 		buf_add_counted(out, row->targets[i]);
 	buf_add_varint(out, row->limit_count);
 	buf_add_varint(out, row->limit_period_s);
+	if (layout >= LAYOUT_ROUTE)
+		buf_add_counted(out, row->details);
 }
 
 static err next_targets(struct arena *arena, str *in, struct directory_row *row)
@@ -112,6 +116,11 @@ static err next_added(str *in, struct directory_row *row)
 	return OK;
 }
 
+static uint64_t last_kind_of(uint64_t layout)
+{
+	return layout == 0 ? ROW_MAILBOX : layout == LAYOUT_APP ? ROW_APP_GONE : ROW_ROUTE_GONE;
+}
+
 err intent_next_row(struct arena *arena, str *in, struct directory_row *out, bool *found)
 {
 	struct directory_row row = { 0 };
@@ -125,7 +134,7 @@ err intent_next_row(struct arena *arena, str *in, struct directory_row *out, boo
 	if (!bytes_varint(&rest, &first))
 		return damaged;
 	uint64_t layout = first >> LAYOUT_SHIFT, kind = first & ((1u << LAYOUT_SHIFT) - 1);
-	if (layout > LAYOUT || kind < ROW_DOMAIN || kind > (layout ? ROW_APP_GONE : ROW_MAILBOX) ||
+	if (layout > LAYOUT_ROUTE || kind < ROW_DOMAIN || kind > last_kind_of(layout) ||
 	    !bytes_varint(&rest, &row.account_id) || !bytes_varint(&rest, &row.mailbox_id) ||
 	    !bytes_varint(&rest, &uidvalidity) || uidvalidity > UINT32_MAX ||
 	    !bytes_counted(&rest, &row.name) || !bytes_counted(&rest, &row.display_name) ||
@@ -141,6 +150,8 @@ err intent_next_row(struct arena *arena, str *in, struct directory_row *out, boo
 	TRY(next_targets(arena, &rest, &row));
 	if (layout > 0)
 		TRY(next_added(&rest, &row));
+	if (layout >= LAYOUT_ROUTE && !bytes_counted(&rest, &row.details))
+		return damaged;
 	*out = row;
 	*in = rest;
 	*found = true;

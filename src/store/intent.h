@@ -4,7 +4,8 @@
  * of a row is read from here (the row holds its place), so that rows stay small. A directory record's intent:
  * the rows that a change made or removed, whole. Numbers are LEB128, texts are counted. A message's intent
  * begins with a format number, each row of the directory with its kind in the low 8 bits and its layout
- * above: layout 0 ends with the targets, layout 1 goes on with the limit of an app. Every one stays readable.
+ * above: layout 0 ends with the targets, layout 1 goes on with the limit of an app,
+ * layout 2 with the details of a route. Every one stays readable.
  */
 #ifndef STORE_INTENT_H
 #define STORE_INTENT_H
@@ -46,6 +47,8 @@ enum directory_row_kind {
 	ROW_MAILBOX,
 	ROW_APP, /* from layout 1 on */
 	ROW_APP_GONE,
+	ROW_ROUTE, /* from layout 2 on */
+	ROW_ROUTE_GONE,
 };
 
 /* One row as it became; which fields count depends on the kind. */
@@ -54,17 +57,19 @@ struct directory_row {
 	uint64_t account_id;     /* account, account gone, mailbox, app, app gone */
 	uint64_t mailbox_id;     /* mailbox */
 	uint32_t uidvalidity;    /* mailbox */
-	str name;                /* domain name; account, alias, mailbox or app: its address or name */
+	str name;                /* domain name; account, alias, mailbox or app: its address or name;
+	                            route: its key */
 	str display_name;        /* account */
 	str password;            /* account, app: the text that knows it */
 	uint64_t quota_octets;   /* account */
 	bool suspended;          /* account */
 	int64_t suspended_ms;    /* account */
-	int64_t created_ms;      /* domain, account, alias, app */
+	int64_t created_ms;      /* domain, account, alias, app, route */
 	const str *targets;      /* alias: its targets; app: the addresses it sends from */
 	size_t target_count;     /* <= LIMIT_ALIAS_TARGETS */
 	uint32_t limit_count;    /* app: recipients in limit_period_s; 0: no limit */
 	uint32_t limit_period_s; /* app */
+	str details;             /* route: route_encode (store/route_entry.h) */
 };
 
 void intent_add_row(struct buf *out, const struct directory_row *row);

@@ -32,6 +32,8 @@ static const struct directory_row rows[] = {
 	  .limit_count = UINT32_MAX,
 	  .limit_period_s = 3600 },
 	{ .kind = ROW_APP_GONE, .account_id = 1, .name = STR_INIT("bookings") },
+	{ .kind = ROW_ROUTE, .name = STR_INIT("* d.example"), .created_ms = 9, .details = STR_INIT("x\0y") },
+	{ .kind = ROW_ROUTE_GONE, .name = STR_INIT("*") },
 };
 
 static void check_row(const struct directory_row *got, const struct directory_row *want)
@@ -52,6 +54,7 @@ static void check_row(const struct directory_row *got, const struct directory_ro
 		assert_true(str_eq(got->targets[i], want->targets[i]));
 	assert_int_equal(got->limit_count, want->limit_count);
 	assert_int_equal(got->limit_period_s, want->limit_period_s);
+	assert_true(str_eq(got->details, want->details));
 }
 
 static void test_round_trip(void **state)
@@ -78,6 +81,7 @@ static void test_round_trip(void **state)
 }
 
 #define ALIAS_0 "\x05\x00\x00\x00\x03@d.\x00\x00\x00\x00\x00\x07\x01\x01x"
+#define ROUTE_2 "\x8a\x04\x00\x00\x00\x01*\x00\x00\x00\x00\x00\x07\x00\x00\x00\x01x"
 #define APP_1 "\x88\x02\x01\x00\x00\x01z\x00\x01v\x00\x00\x00\x07\x01\x01x\x0a\x3c"
 
 /* What earlier programs wrote stays readable; what none wrote is damage. */
@@ -91,14 +95,17 @@ static const struct {
 	{ STR_INIT(""), ERR_OK, (enum directory_row_kind)0, 0, 0 },
 	{ STR_INIT(ALIAS_0), ERR_OK, ROW_ALIAS, 1, 0 },
 	{ STR_INIT(APP_1), ERR_OK, ROW_APP, 1, 10 },
+	{ STR_INIT(ROUTE_2), ERR_OK, ROW_ROUTE, 0, 0 },
 	{ STR_INIT("\x00"), ERR_CORRUPT, (enum directory_row_kind)0, 0, 0 },
 	/* an app in layout 0 */
 	{ STR_INIT("\x08\x01\x00\x00\x01z\x00\x01v\x00\x00\x00\x07\x00"), ERR_CORRUPT,
 	  (enum directory_row_kind)0, 0, 0 },
-	/* kind 10 of layout 1, and layout 2 */
+	/* kind 10 of layout 1, kind 12 of layout 2, and layout 3 */
 	{ STR_INIT("\x8a\x02\x01\x00\x00\x01z\x00\x01v\x00\x00\x00\x07\x00\x00\x00"), ERR_CORRUPT,
 	  (enum directory_row_kind)0, 0, 0 },
-	{ STR_INIT("\x88\x04\x01\x00\x00\x01z\x00\x01v\x00\x00\x00\x07\x00\x00\x00"), ERR_CORRUPT,
+	{ STR_INIT("\x8c\x04\x00\x00\x00\x01*\x00\x00\x00\x00\x00\x07\x00\x00\x00\x01x"), ERR_CORRUPT,
+	  (enum directory_row_kind)0, 0, 0 },
+	{ STR_INIT("\x8a\x06\x00\x00\x00\x01*\x00\x00\x00\x00\x00\x07\x00\x00\x00\x01x"), ERR_CORRUPT,
 	  (enum directory_row_kind)0, 0, 0 },
 	/* "suspended" is 2 */
 	{ STR_INIT("\x05\x00\x00\x00\x03@d.\x00\x00\x00\x02\x00\x07\x00"), ERR_CORRUPT,
@@ -141,7 +148,7 @@ static void test_octets(void **state)
 /* A row that ends anywhere before its end is none. */
 static void test_cut(void **state)
 {
-	static const str whole[] = { STR_INIT(ALIAS_0), STR_INIT(APP_1) };
+	static const str whole[] = { STR_INIT(ALIAS_0), STR_INIT(APP_1), STR_INIT(ROUTE_2) };
 	struct arena arena;
 	struct directory_row got;
 	bool found;

@@ -52,6 +52,9 @@ static const char *const schema_steps[] = {
 	" created_ms BIGINT NOT NULL, used_ms BIGINT NOT NULL, used_from TEXT NOT NULL,"
 	" failed_ms BIGINT NOT NULL, failed_from TEXT NOT NULL,"
 	" PRIMARY KEY (account_id, name)) WITHOUT ROWID;",
+	/* 3: routes of outbound mail (store/route_entry.h) */
+	"CREATE TABLE route (name TEXT NOT NULL PRIMARY KEY, details BLOB NOT NULL,"
+	" created_ms BIGINT NOT NULL) WITHOUT ROWID;",
 };
 
 enum { SCHEMA_VERSION = sizeof schema_steps / sizeof schema_steps[0] };

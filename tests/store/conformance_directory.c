@@ -1,11 +1,19 @@
-/* What every engine of the store has to do with domains, accounts and aliases: each kind of change, with each
- * of its errors, and the same answers after reopening. */
+/* What every engine of the store has to do with domains, accounts, aliases and routes: each kind of change,
+ * with each of its errors, and the same answers after reopening. */
 #include "fixture.h"
 
 #define COUNT_OF(array) (sizeof(array) / sizeof(array)[0])
 
 static const str ANN[] = { { "ann@d.example", 13 } };
 static const str OTHERS[] = { { "bob@d.example", 13 }, { "far@away.example", 16 } };
+static const struct route_host HOSTS[] = { { STR_INIT("a.example"), 465, 2 }, { STR_INIT("[::1]"), 24, 1 } };
+static const struct route_entry BY_MX = { .tls = ROUTE_TLS_MAY };
+static const struct route_entry TO_HOSTS = { .hosts = HOSTS,
+	                                     .host_count = COUNT_OF(HOSTS),
+	                                     .user = STR_INIT("u"),
+	                                     .secret = STR_INIT("s"),
+	                                     .limits = { 0, 9 } };
+static const struct route_entry TOO_MANY_HOSTS = { .hosts = HOSTS, .host_count = LIMIT_ROUTE_HOSTS + 1 };
 static str too_many[LIMIT_ALIAS_TARGETS + 1]; /* filled by the test */
 
 #define DO(what, address) .kind = DIRECTORY_##what, .name = STR(address)
@@ -55,6 +63,16 @@ static const struct {
 	{ { DO(ACCOUNT_QUOTA, "ann@d.example"), .quota_octets = 7 }, ERR_MISSING },
 	{ { DO(ACCOUNT_QUOTA, "anna@d.example"), .quota_octets = 7 }, ERR_OK },
 	{ { DO(ACCOUNT_ADD, "ann@d.example") }, ERR_OK }, /* the name is free again */
+	{ { DO(ROUTE_REMOVE, "*") }, ERR_MISSING },
+	{ { DO(ROUTE_PUT, "*"), .route = &TO_HOSTS }, ERR_OK },
+	{ { DO(ROUTE_PUT, "*"), .route = &TOO_MANY_HOSTS }, ERR_LIMIT },
+	{ { DO(ROUTE_PUT, " d.example"), .route = &TO_HOSTS }, ERR_SYNTAX },
+	{ { DO(ROUTE_PUT, "f.example d.example"), .route = &BY_MX }, ERR_OK },
+	{ { DO(ROUTE_PUT, "f.example d.example"), .route = &TO_HOSTS }, ERR_OK },
+	{ { DO(ROUTE_PUT, "*"), .route = &BY_MX }, ERR_OK },
+	{ { DO(ROUTE_PUT, "g.example"), .route = &BY_MX }, ERR_OK },
+	{ { DO(ROUTE_REMOVE, "g.example") }, ERR_OK },
+	{ { DO(ROUTE_REMOVE, "g.example") }, ERR_MISSING },
 };
 
 static void check_listing(const struct directory *d)
@@ -93,6 +111,31 @@ static void check_accounts(const struct directory *d)
 	assert_int_equal(a->suspended_ms, 0);
 }
 
+static void check_routes(const struct directory *d)
+{
+	const struct route_entry *r;
+	size_t count;
+
+	(void)directory_routes(d, &count);
+	assert_int_equal(count, 2);
+	assert_int_equal(directory_find_route(d, STR("g.example"), &r), DIRECTORY_ABSENT);
+	assert_int_equal(directory_find_route(d, STR("*"), &r), DIRECTORY_FOUND);
+	assert_int_equal(r->host_count, 0);
+	assert_int_equal(r->tls, ROUTE_TLS_MAY);
+	assert_int_equal(directory_find_route(d, STR("f.example d.example"), &r), DIRECTORY_FOUND);
+	assert_true(str_eq(r->recipient, STR("f.example")));
+	assert_true(str_eq(r->sender, STR("d.example")));
+	assert_true(str_eq(r->secret, STR("s")));
+	assert_int_equal(r->limits[ROUTE_HOUR], 9);
+	assert_int_equal(r->host_count, COUNT_OF(HOSTS));
+	for (size_t i = 0; i < r->host_count; i++) {
+		assert_true(str_eq(r->hosts[i].name, HOSTS[i].name));
+		assert_int_equal(r->hosts[i].port, HOSTS[i].port);
+		assert_int_equal(r->hosts[i].weight, HOSTS[i].weight);
+	}
+	assert_true(r->created_ms > 0);
+}
+
 /* `often`: reopens after each step. Otherwise the next step follows at once. */
 static void take_steps(struct fixture *f, bool often)
 {
@@ -110,6 +153,7 @@ static void take_steps(struct fixture *f, bool often)
 		const struct directory *d = directory_acquire(f->store);
 		check_listing(d);
 		check_accounts(d);
+		check_routes(d);
 		directory_release(d);
 		reopen(f);
 	}
@@ -135,6 +179,7 @@ static void test_changes_in_one_commit(void **state)
 	const struct directory *d = directory_acquire(f->store);
 	check_listing(d);
 	check_accounts(d);
+	check_routes(d);
 	directory_release(d);
 }
 

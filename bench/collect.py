@@ -102,7 +102,8 @@ def step_rows(what: str, count: int, key: str, runs: dict[str, list[dict]]):
 
 def row_logins(bench: Bench):
     """People poll at a fixed rate and mail comes as fast as it is taken; the same while somebody guesses, in turns. The
-    guesses come from loopback, where no network's limit holds them up: it is what a botnet with addresses enough does.
+    guesses come from networks of loopback where nobody else is and which no limit holds up: what a botnet with addresses
+    enough does.
     """
     if "postrider" not in bench.servers:
         return

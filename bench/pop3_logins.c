@@ -92,8 +92,12 @@ static void *run_person(void *person)
 	struct person *p = person;
 	char *buffer = tool_alloc(1, LINE_CLIENT_BUFFER), source[SOURCE_MAX];
 
-	/* An address of its own: one has not ports enough for as many connections as these. */
-	snprintf(source, sizeof source, "127.1.%u.%u", p->number / 250, 1 + p->number % 250);
+	/* An address of its own: one has not ports enough for as many connections as these. Who guesses has a
+	 * network of its own too, where nobody ever logged in. */
+	if (plan.wrong)
+		snprintf(source, sizeof source, "127.2.%u.1", p->number % 250);
+	else
+		snprintf(source, sizeof source, "127.1.%u.%u", p->number / 250, 1 + p->number % 250);
 	/* Nobody else's people: a maildrop is open once at a time. */
 	for (unsigned user = p->number; wait_until_due(); user += plan.connections) {
 		if (user >= plan.users)

@@ -1,25 +1,33 @@
 #include "net/work.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "base/cond.h"
 #include "base/limits.h"
 #include "net/loop_internal.h"
 
 static const char *const class_names[WORK_CLASS_COUNT] = { "read", "write", "crypto", "password", "bulk" };
 
-/* Where cores are short a password gets a tenth of one: a login takes longer, mail does not. */
-enum { PASSWORD_NICE = 10 };
+/* Where cores are short a password gets a tenth of one: a login takes longer, mail does not. That is for
+ * those that go first. The others may be a storm of guesses, each as long as ten turns of a loop; they run
+ * where nothing else wants to (SCHED_IDLE), since a thread that is merely nice is not left the moment mail
+ * wakes up. So that a machine that is never idle still lets a new device in, the first thread takes one of
+ * them where it has waited for PATIENCE_MS, and none for as long after it. */
+enum { PASSWORD_NICE = 10, PATIENCE_MS = 2000 };
 
 struct queue {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t filled;
 	struct job *first, *last;
-	struct job *last_urgent; /* of those that go first; NULL: none waits */
-	unsigned waiting;        /* jobs */
+	struct job *last_urgent;  /* of those that go first; NULL: none waits */
+	unsigned waiting;         /* jobs */
+	int64_t patience_tick_ms; /* passwords: until then the first thread takes what goes first alone */
 	bool stopping;
 	/* set once, before the threads run */
 	unsigned thread_count;
@@ -65,8 +73,8 @@ static unsigned threads_for(enum work_class class, unsigned cores)
 	case WORK_CRYPTO:
 		return cores; /* computes: more threads than cores would only take turns */
 	case WORK_PASSWORD:
-		return cores > 1 ? cores - 1 : 1; /* computes long: a flood of guesses leaves one core to
-		                                     mail, and gives way on the others */
+		return cores > 1 ? cores : 2; /* computes long: one for what goes first, the others for what
+		                                 cores have left over */
 	case WORK_BULK:
 		return cores > 4 ? 2 : 1; /* must never crowd out the others */
 	case WORK_CLASS_COUNT:
@@ -82,11 +90,40 @@ static void done_run(struct post *post)
 	job->done(job);
 }
 
-static struct job *job_take(struct queue *q)
+/* Under the lock, with a job waiting. May the class's first thread have it? Else when to ask again. */
+static bool is_for_first(struct queue *q, int64_t *again_ns)
+{
+	int64_t due_ms = q->first->queued_tick_ms + PATIENCE_MS;
+
+	if (q->last_urgent)
+		return true;
+	if (due_ms < q->patience_tick_ms)
+		due_ms = q->patience_tick_ms;
+	*again_ns = due_ms * 1000000;
+	if (clock_tick_ms() < due_ms)
+		return false;
+	q->patience_tick_ms = clock_tick_ms() + PATIENCE_MS;
+	return true;
+}
+
+static void wait_filled(struct queue *q, bool choosy)
+{
+	int64_t again_ns;
+
+	while (!q->stopping) {
+		if (!q->first)
+			pthread_cond_wait(&q->filled, &q->lock);
+		else if (choosy && !is_for_first(q, &again_ns))
+			(void)cond_wait_until(&q->filled, &q->lock, again_ns);
+		else
+			return;
+	}
+}
+
+static struct job *job_take(struct queue *q, bool choosy)
 {
 	pthread_mutex_lock(&q->lock);
-	while (!q->first && !q->stopping)
-		pthread_cond_wait(&q->filled, &q->lock);
+	wait_filled(q, choosy);
 	struct job *job = q->first;
 	if (job) {
 		q->first = job->next;
@@ -95,6 +132,17 @@ static struct job *job_take(struct queue *q)
 	}
 	pthread_mutex_unlock(&q->lock);
 	return job;
+}
+
+/* The thread's own; where it is not allowed the work is done as any other. */
+static void give_way(bool first)
+{
+	struct sched_param none = { 0 };
+
+	if (first)
+		(void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + PASSWORD_NICE);
+	else
+		(void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
 }
 
 static void *worker_main(void *argument)
@@ -106,9 +154,8 @@ static void *worker_main(void *argument)
 	is_worker = true;
 	thread_number = worker.number;
 	if (worker.class == WORK_PASSWORD)
-		(void)setpriority(PRIO_PROCESS, 0,
-		                  getpriority(PRIO_PROCESS, 0) + PASSWORD_NICE); /* this thread */
-	while ((job = job_take(worker.queue))) {
+		give_way(worker.number == 0);
+	while ((job = job_take(worker.queue, worker.class == WORK_PASSWORD && worker.number == 0))) {
 		job->run(job);
 		loop_post(job->loop, &job->done_post); /* from here on the job is the loop's */
 	}
@@ -156,7 +203,7 @@ err work_new(struct work **out)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < WORK_CLASS_COUNT; i++) {
 		pthread_mutex_init(&work->queues[i].lock, NULL);
-		pthread_cond_init(&work->queues[i].filled, NULL);
+		cond_init(&work->queues[i].filled);
 	}
 	signals_block_for_threads(&former);
 	for (size_t i = 0; i < WORK_CLASS_COUNT && e.code == ERR_OK; i++)
@@ -207,9 +254,14 @@ static err submit(struct work *work, enum work_class class, struct job *job,
 	}
 	job->loop = loop;
 	job->done_post.run = done_run;
+	job->queued_tick_ms = clock_tick_ms();
 	insert(q, job);
 	q->waiting++;
-	pthread_cond_signal(&q->filled);
+	/* Where threads take different jobs, the one that is woken might not take this one. */
+	if (class == WORK_PASSWORD)
+		pthread_cond_broadcast(&q->filled);
+	else
+		pthread_cond_signal(&q->filled);
 	pthread_mutex_unlock(&q->lock);
 	return OK;
 }

@@ -16,7 +16,8 @@ enum work_class {
 	WORK_READ,     /* <= 5 ms: a message's place, a page of rows, a cold page of content */
 	WORK_WRITE,    /* spool files written and synced */
 	WORK_CRYPTO,   /* RSA, body hashes */
-	WORK_PASSWORD, /* Argon2id */
+	WORK_PASSWORD, /* Argon2id: what goes first has a tenth of a core at least; all else has what others
+	                  leave over, and one in two seconds where they leave nothing */
 	WORK_BULK,     /* slices of <= 10 ms: views of large mailboxes, search, import, export, verify */
 	WORK_CLASS_COUNT
 };
@@ -27,6 +28,7 @@ struct job {
 	struct post done_post;         /* work.c's */
 	struct job *next;              /* work.c's */
 	struct loop *loop;             /* set by work_submit: where done runs */
+	int64_t queued_tick_ms;        /* work.c's */
 	void (*run)(struct job *job);  /* worker thread */
 	void (*done)(struct job *job); /* loop thread */
 };

@@ -17,6 +17,14 @@ err argument_text(struct operation_call *call, const char *name, str *out)
 	return OK;
 }
 
+err argument_optional(struct operation_call *call, const char *name, str *out)
+{
+	const json_t *value = json_object_get(call->arguments, name);
+
+	*out = STR("");
+	return value && !json_is_null(value) ? argument_text(call, name, out) : OK;
+}
+
 err argument_domain(struct operation_call *call, const char *name, str *out)
 {
 	str text = { 0 };
@@ -99,6 +107,8 @@ err change_new_about(struct operation_call *call, enum directory_change_kind kin
 		[DIRECTORY_APP_ADD] = "app added",
 		[DIRECTORY_APP_PASSWORD] = "app got a new password",
 		[DIRECTORY_APP_REMOVE] = "app revoked",
+		[DIRECTORY_ROUTE_PUT] = "route set",
+		[DIRECTORY_ROUTE_REMOVE] = "route removed",
 	};
 	struct directory_change *change = arena_new(call->arena, struct directory_change, 1);
 	struct buf line;

@@ -26,6 +26,10 @@ static const struct operation operations[] = {
 	{ STR_INIT("app.password"),     WORK_PASSWORD, app_password_prepare,     app_secret_finish },
 	{ STR_INIT("app.revoke"),       WORK_READ,     app_revoke_prepare,       app_revoke_finish },
 	{ STR_INIT("app.settings"),     WORK_READ,     app_settings_prepare,     NULL },
+	{ STR_INIT("route.add"),        WORK_READ,     route_add_prepare,        route_finish },
+	{ STR_INIT("route.remove"),     WORK_READ,     route_remove_prepare,     route_remove_finish },
+	{ STR_INIT("route.list"),       WORK_READ,     route_list_prepare,       NULL },
+	{ STR_INIT("route.explain"),    WORK_READ,     route_explain_prepare,    NULL },
 	{ STR_INIT("status"),           WORK_READ,     status_prepare,           NULL },
 	/* clang-format on */
 };

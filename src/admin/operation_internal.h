@@ -11,6 +11,9 @@
 /* The argument `name` as a string; its octets live as long as the arguments. ERR_SYNTAX absent or none. */
 err argument_text(struct operation_call *call, const char *name, str *out) MUST_USE;
 
+/* The same; empty where it is absent or null. */
+err argument_optional(struct operation_call *call, const char *name, str *out) MUST_USE;
+
 /* The same, normalised as a domain or an address with a local part, in the call's arena. */
 err argument_domain(struct operation_call *call, const char *name, str *out) MUST_USE;
 err argument_address(struct operation_call *call, const char *name, str *out) MUST_USE;
@@ -33,6 +36,10 @@ json_t *json_of_time(int64_t time_ms); /* RFC 3339; 0 is null */
 json_t *json_of_domain(const struct domain *domain);
 json_t *json_of_account(const struct account *account);
 json_t *json_of_alias(const struct alias *alias);
+json_t *json_of_route(const struct route_entry *route); /* never its secret */
+
+/* "none", "may", "require", "verify" */
+const char *route_tls_name(enum route_tls tls);
 
 /* Adds a sentence to the call's warnings. */
 void warning_add(struct operation_call *call, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -77,6 +84,12 @@ err app_revoke_prepare(struct operation_call *call);
 err app_revoke_finish(struct operation_call *call);
 err app_settings_prepare(struct operation_call *call);
 err app_list_prepare(struct operation_call *call);
+err route_add_prepare(struct operation_call *call);
+err route_finish(struct operation_call *call);
+err route_remove_prepare(struct operation_call *call);
+err route_remove_finish(struct operation_call *call);
+err route_list_prepare(struct operation_call *call);
+err route_explain_prepare(struct operation_call *call);
 err removed_finish(struct operation_call *call);
 err status_prepare(struct operation_call *call);
 

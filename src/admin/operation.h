@@ -20,14 +20,16 @@
 
 struct config;
 struct flight;
+struct outbound_control;
 
 struct operation_call {
 	/* given; borrowed until the call ends */
 	struct arena *arena;
 	struct store *store;
-	const json_t *arguments;     /* an object */
-	const struct config *config; /* set after operation_call_init, as what follows */
-	const struct flight *flight; /* NULL where no server runs */
+	const json_t *arguments;                 /* an object */
+	const struct config *config;             /* set after operation_call_init, as what follows */
+	const struct flight *flight;             /* NULL where no server runs */
+	const struct outbound_control *outbound; /* the same */
 	/* kept by operation_prepare and operation_finish */
 	const struct directory *directory;
 	struct directory_change *change; /* what to commit, in `arena`; NULL: nothing */

@@ -2,6 +2,7 @@
 
 #include "admin/config.h"
 #include "admin/limit.h"
+#include "admin/outbound.h"
 #include "admin/smarthost.h"
 #include "base/limits.h"
 #include "deliver/address.h"
@@ -240,10 +241,17 @@ err route_add_prepare(struct operation_call *call)
 	return OK;
 }
 
+static void tell_queue(const struct operation_call *call)
+{
+	if (call->outbound && call->outbound->routes_changed)
+		call->outbound->routes_changed(call->outbound->user);
+}
+
 err route_finish(struct operation_call *call)
 {
 	const struct route_entry *route;
 
+	tell_queue(call);
 	if (directory_find_route(call->directory, call->change->name, &route) != DIRECTORY_FOUND)
 		return (err){ ERR_MISSING, 0, "the route was removed again meanwhile" };
 	return answer_set(call, json_of_route(route));
@@ -268,6 +276,7 @@ err route_remove_finish(struct operation_call *call)
 {
 	str sender = call->change->name, recipient = str_cut(&sender, ' ');
 
+	tell_queue(call);
 	return answer_set(call, json_pack("{s:o, s:o}", "removed", json_of_str(recipient), "sender",
 	                                  text_or_null(sender)));
 }

@@ -165,6 +165,7 @@
 #define LIMIT_CHECKED_FILE (64u * LIMIT_MB)    /* octets of a file that `check` reads */
 #define LIMIT_COMMAND_MEMORY (256u * LIMIT_MB) /* octets: all of one command-line command */
 #define LIMIT_ADMIN_ARENA (8u * LIMIT_MB)      /* octets: one management operation */
+#define LIMIT_METRICS (64u * LIMIT_KB)         /* octets of all that is counted, as text */
 #define LIMIT_ADMIN_ANSWER (64u * LIMIT_MB)    /* octets of one answer: some 400,000 accounts */
 
 /* What [limits] may set; limits_default() has the values. Counts unless a unit stands at the end. */

@@ -6,6 +6,7 @@
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "deliver/id.h"
 #include "store/event.h"
 
 /* An id, once learned, brings in events that do not name what was asked for: an address or Message-ID stands
@@ -22,12 +23,14 @@ static bool keep(str text, void *user)
 {
 	struct finding *f = user;
 	json_t *event = json_loadb(text.ptr, text.len, 0, NULL);
-	const char *id = json_text(event, "queue_id");
+	const char *id = json_text(event, "queue_id"), *notice = json_text(event, "dsn_id");
 
 	if (!event) /* a line cut by a crash */
 		return true;
 	if (*id && json_object_size(f->ids) < IDS_MOST)
 		json_object_set_new(f->ids, id, json_true());
+	if (*notice && json_object_size(f->ids) < IDS_MOST)
+		json_object_set_new(f->ids, notice, json_true());
 	char *key = json_dumps(event, JSON_COMPACT);
 	if (key)
 		json_object_set(f->events, key, event);
@@ -36,25 +39,35 @@ static bool keep(str text, void *user)
 	return true;
 }
 
+struct placed {
+	json_t *event;
+	size_t found; /* which one it was to be found: of one millisecond, they stay as they were written */
+};
+
 static int by_time(const void *a, const void *b)
 {
-	const json_t *const *x = a, *const *y = b;
+	const struct placed *x = a, *y = b;
+	int c = strcmp(json_text(x->event, "time"), json_text(y->event, "time"));
 
-	return strcmp(json_text(*x, "time"), json_text(*y, "time"));
+	return c ? c : (x->found > y->found) - (x->found < y->found);
 }
 
 /* Times are RFC 3339 in UTC and of one width, so their octets sort as they do. The events are borrowed. */
-static err sort_by_time(struct command_line *line, json_t *events, json_t ***out)
+static err sort_by_time(struct command_line *line, json_t *events, struct placed **out)
 {
-	json_t **order = arena_new(line->arena, json_t *, json_object_size(events) + 1);
+	struct placed *order = arena_new(line->arena, struct placed, json_object_size(events) + 1);
 	const char *key;
 	json_t *event;
 	size_t n = 0;
 
 	if (!order)
 		return ERR_NO_MEMORY;
-	json_object_foreach(events, key, event) order[n++] = event;
-	qsort(order, n, sizeof(json_t *), by_time);
+	json_object_foreach(events, key, event)
+	{
+		order[n] = (struct placed){ event, n };
+		n++;
+	}
+	qsort(order, n, sizeof *order, by_time);
 	*out = order;
 	return OK;
 }
@@ -100,7 +113,7 @@ static void print_event(json_t *event)
 static int print_events(struct command_line *line, const char *needle, json_t *events)
 {
 	size_t count = json_object_size(events);
-	json_t **order = NULL;
+	struct placed *order = NULL;
 
 	if (count == 0)
 		return command_fail(line,
@@ -113,10 +126,22 @@ static int print_events(struct command_line *line, const char *needle, json_t *e
 		return command_fail(line, e);
 	for (size_t i = 0; i < count; i++)
 		if (line->json)
-			command_print_json(order[i]);
+			command_print_json(order[i].event);
 		else
-			print_event(order[i]);
+			print_event(order[i].event);
 	return command_done(line);
+}
+
+/* Of a recipient's id, as queue list shows it (admin/queue_id.h), the message's. */
+static str message_part(str text)
+{
+	size_t dash = str_find_char(text, '-');
+
+	for (size_t i = 0; i < dash; i++)
+		if (!(text.ptr[i] >= '0' && text.ptr[i] <= '9') &&
+		    !(text.ptr[i] >= 'A' && text.ptr[i] <= 'Z'))
+			return text;
+	return dash == DELIVER_ID_LEN ? str_slice(text, 0, dash) : text;
 }
 
 /* A Message-ID is asked for with or without its brackets, an address in any case. */
@@ -127,7 +152,7 @@ static const char *needle_of(struct command_line *line)
 
 	if (len > 2 && text.ptr[0] == '<' && text.ptr[len - 1] == '>')
 		text = str_slice(text, 1, len - 1);
-	const char *needle = arena_z(line->arena, text);
+	const char *needle = arena_z(line->arena, message_part(text));
 	return needle ? needle : line->words[0];
 }
 

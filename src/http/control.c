@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "admin/metrics.h"
 #include "admin/operation.h"
 #include "base/limits.h"
 
@@ -127,6 +128,7 @@ static void run(struct job *job)
 	operation_call_init(&c->call, http_arena(c->exchange), c->control->store, c->arguments);
 	c->call.config = c->control->config;
 	c->call.flight = c->control->flight;
+	c->call.outbound = c->control->outbound;
 	c->failed = operation_prepare(c->operation, &c->call);
 	/* A long list is written out here, not on the loop. */
 	if (c->failed.code == ERR_OK && c->call.answer)
@@ -173,10 +175,26 @@ static err begin(struct http_exchange *exchange, struct control *control)
 	return e;
 }
 
+static void answer_metrics(struct http_exchange *exchange, const struct control *control)
+{
+	struct buf text;
+
+	buf_init(&text, http_arena(exchange), LIMIT_METRICS);
+	metrics_write(&text, control->store, control->outbound);
+	if (buf_err(&text).code == ERR_OK)
+		http_answer_as(exchange, 200, METRICS_TYPE, buf_str(&text));
+	else
+		answer_text(exchange, 503, NULL);
+}
+
 static void handle(struct http_exchange *exchange, void *user)
 {
 	struct control *control = user;
 
+	if (str_eq(http_path(exchange), STR("/metrics")) && str_eq(http_method(exchange), STR("GET"))) {
+		answer_metrics(exchange, control);
+		return;
+	}
 	if (!str_eq(http_method(exchange), STR("POST"))) {
 		http_answer(exchange, 405,
 		            STR("{\"error\":\"usage\",\"what\":\"operations are asked for by POST\"}"));

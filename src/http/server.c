@@ -5,6 +5,8 @@
 #include "base/buf.h"
 #include "base/limits.h"
 
+#define JSON_TYPE "application/json"
+
 enum http_state {
 	HTTP_STATE_HEAD,    /* a request line and its fields are being waited for */
 	HTTP_STATE_CONTENT, /* `exchange` is being filled */
@@ -63,14 +65,15 @@ static const char *reason(unsigned status)
 	return "Answer";
 }
 
-static void write_answer(struct http_connection *c, unsigned status, str body, bool head_only)
+static void write_answer(struct http_connection *c, unsigned status, const char *type, str body,
+                         bool head_only)
 {
 	char octets[256];
 	struct buf head;
 
 	buf_init_fixed(&head, octets, sizeof octets);
-	buf_add_format(&head, "HTTP/1.1 %u %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n",
-	               status, reason(status), body.len);
+	buf_add_format(&head, "HTTP/1.1 %u %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n", status,
+	               reason(status), type, body.len);
 	buf_add(&head, c->last ? STR("Connection: close\r\n\r\n") : CRLF);
 	err e = conn_write(c->conn, buf_str(&head));
 	if (e.code == ERR_OK && !head_only)
@@ -98,7 +101,7 @@ static void refuse(struct http_connection *c, unsigned status)
 	buf_init_fixed(&body, octets, sizeof octets);
 	buf_add_format(&body, "{\"error\":\"syntax\",\"what\":\"%s\"}\n", reason(status));
 	c->last = true;
-	write_answer(c, status, buf_str(&body), false);
+	write_answer(c, status, JSON_TYPE, buf_str(&body), false);
 	close_connection(c);
 }
 
@@ -263,11 +266,16 @@ struct conn_service http_conn_service(const struct http_service *service)
 
 void http_answer(struct http_exchange *exchange, unsigned status, str body)
 {
+	http_answer_as(exchange, status, JSON_TYPE, body);
+}
+
+void http_answer_as(struct http_exchange *exchange, unsigned status, const char *type, str body)
+{
 	struct http_connection *c = exchange->connection;
 
 	if (c && c->state == HTTP_STATE_ANSWER) {
 		c->exchange = NULL;
-		write_answer(c, status, body, exchange->head_only);
+		write_answer(c, status, type, body, exchange->head_only);
 		if (c->last)
 			close_connection(c);
 		if (c->state == HTTP_STATE_ANSWER) {

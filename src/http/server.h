@@ -38,6 +38,9 @@ struct arena *http_arena(struct http_exchange *exchange);
 /* Answers with JSON and frees the exchange; on the loop of http_loop. `body` is copied. */
 void http_answer(struct http_exchange *exchange, unsigned status, str body);
 
+/* The same with octets of another `type` ("text/plain"). */
+void http_answer_as(struct http_exchange *exchange, unsigned status, const char *type, str body);
+
 /* The loop on which the exchange is to be answered. */
 struct loop *http_loop(const struct http_exchange *exchange);
 

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/metric.h"
 #include "mime/summary.h"
 #include "smtp/session_internal.h"
 #include "store/draft.h"
@@ -111,7 +112,11 @@ err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 	return buf_err(&lines);
 }
 
-void smtp_report_accepted(const struct smtp_tx *tx) { log_write_line(tx->event); }
+void smtp_report_accepted(const struct smtp_tx *tx)
+{
+	metric_add(METRIC_MESSAGES_ACCEPTED, 1);
+	log_write_line(tx->event);
+}
 
 /* What was refused is told to the log and, since `trace` should find it, to the event files. */
 static void tell(struct smtp_session *s, enum log_event event, const struct log_field *fields)
@@ -133,6 +138,7 @@ void smtp_report_message_rejected(struct smtp_session *s, const struct smtp_tx *
 		accounts_room[LIST_OCTETS + 2];
 	struct buf text;
 
+	metric_add(METRIC_MESSAGES_REJECTED, 1);
 	buf_init_fixed(&text, reply_room, sizeof reply_room);
 	smtp_reply_add(&text, reply, detail);
 	do {
@@ -160,6 +166,7 @@ void smtp_report_recipient_rejected(struct smtp_session *s, str forward_path, en
 	char peer_room[64], reply_room[LIMIT_SMTP_REPLY];
 	struct buf text;
 
+	metric_add(METRIC_RECIPIENTS_REJECTED, 1);
 	buf_init_fixed(&text, reply_room, sizeof reply_room);
 	smtp_reply_add(&text, reply, STR(""));
 	tell(s, EV_RECIPIENT_REJECTED,

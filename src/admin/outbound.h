@@ -1,0 +1,32 @@
+/* admin/outbound.h: what management wants of the queue at work. The composition root fills it (src/server.c);
+ * operations have NULL where no server runs: the rows themselves are the truth then.
+ */
+#ifndef ADMIN_OUTBOUND_H
+#define ADMIN_OUTBOUND_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct outbound_state {
+	bool frozen;
+	uint64_t ready;             /* recipients in memory whose turn may come */
+	uint64_t sending;           /* of which a transaction is under way */
+	uint64_t sites, sites_held; /* known; not tried again for now */
+};
+
+/* Callbacks are for any thread, quick, and may be NULL where there is nothing to tell. */
+struct outbound_control {
+	void *user;
+	/* Routes are not what they were: destinations are to be looked for anew. */
+	void (*routes_changed)(void *user);
+	/* Rows were held, released, made due or removed: those in memory are read anew, or dropped, and sites
+	 * that are held back get one attempt. */
+	void (*rows_changed)(void *user, const uint64_t *queue_ids, size_t count);
+	/* Nothing is sent until thawed. Kept over restarts by frozen_set (admin/frozen.h). */
+	void (*freeze)(void *user, bool frozen);
+	bool (*is_sending)(void *user, uint64_t queue_id);
+	void (*get_state)(void *user, struct outbound_state *out);
+};
+
+#endif

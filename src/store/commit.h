@@ -15,14 +15,16 @@
 #include "base/err.h"
 #include "base/str.h"
 #include "net/loop.h"
+#include "store/queue.h"
 
 struct store;
 struct draft;
 struct route_entry;
 
 enum commit_kind {
-	COMMIT_DELIVER,   /* a message into mailboxes */
+	COMMIT_DELIVER,   /* a message into mailboxes, and into the queue for remote recipients */
 	COMMIT_EXPUNGE,   /* messages out of one mailbox, all at once */
+	COMMIT_ATTEMPT,   /* how recipients fared that were to be sent, or what a person wants with them */
 	COMMIT_DIRECTORY, /* one domain, account, alias, app or route put, changed or removed */
 	COMMIT_MOVE,      /* compaction: records have a new place */
 	COMMIT_COLLECT,   /* contents that nothing names any more */
@@ -39,7 +41,21 @@ struct deliver_target {
 	err result; /* why the whole delivery failed, at the target that is to blame */
 };
 
-/* One message, stored once, in 1..LIMIT_TARGETS mailboxes: all of them or, at the first failure, none. */
+/* One row of the queue. */
+struct queue_target {
+	str forward_path; /* without brackets, as RCPT takes it; <= LIMIT_PATH */
+	str domain;       /* where it goes: a normalised name, or "[192.0.2.1]" */
+	bool has_reverse_path;
+	str reverse_path;   /* its own, of a forward */
+	str reverse_domain; /* normalised, of the reverse-path that it is sent with; empty: null */
+	str orcpt;          /* decoded; empty: none; <= LIMIT_PATH + 16 */
+	uint8_t notify;     /* QUEUE_NOTIFY_... */
+	/* answer */
+	uint64_t queue_id;
+};
+
+/* One message, stored once, in mailboxes, in the queue, or both, 1..LIMIT_TARGETS rows in all: every one of
+ * them or, at the first failure, none. */
 struct deliver {
 	struct draft *draft; /* complete, and synced where it is a file; the draft stays the caller's to free,
 	                        after done */
@@ -49,7 +65,10 @@ struct deliver {
 	int64_t received_ms; /* internal date */
 	struct deliver_target *targets;
 	size_t target_count;
-	str event; /* its line for the event files (log_format), or empty */
+	struct queue_target *queue;
+	size_t queue_count;
+	struct queue_envelope envelope; /* of those in the queue */
+	str event;                      /* its line for the event files (log_format), or empty */
 };
 
 /* Messages leave a mailbox together: any number, one sync, never half of them. UIDs that are not there (any
@@ -59,6 +78,30 @@ struct expunge {
 	uint64_t mailbox_id;
 	const uint32_t *uids; /* ascending */
 	size_t uid_count;
+	str event;
+};
+
+enum attempt_kind {
+	ATTEMPT_DONE,    /* delivered or given up: the row goes */
+	ATTEMPT_WAIT,    /* failed for now: one more try is counted, the next one is at due_ms */
+	ATTEMPT_DUE,     /* nothing is counted, the next one is at due_ms */
+	ATTEMPT_HOLD,    /* until it is released */
+	ATTEMPT_RELEASE, /* next at due_ms */
+};
+
+struct attempt {
+	uint64_t queue_id;
+	enum attempt_kind kind;
+	int64_t due_ms;  /* > 0 */
+	str reply;       /* of WAIT, DUE: the last one, of which LIMIT_QUEUE_REPLY octets are kept */
+	bool delay_told; /* of WAIT: its sender hears of the delay now */
+	err result;      /* answer: ERR_MISSING: there is no such row any more */
+};
+
+/* Any number up to LIMIT_BATCH_ROWS; one that is gone does not harm the others. */
+struct attempts {
+	struct attempt *items;
+	size_t count;
 	str event;
 };
 
@@ -119,6 +162,7 @@ struct commit_op {
 	union {
 		struct deliver deliver;
 		struct expunge expunge;
+		struct attempts attempts;
 		struct directory_change directory;
 		struct {
 			const struct content_move *moves;

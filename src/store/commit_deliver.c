@@ -1,12 +1,14 @@
-/* Delivering: one record, one row of content, one row a mailbox. */
+/* Delivering: one record, one row of content, one row a mailbox and one a remote recipient. */
 #include "store/batch.h"
 #include "store/draft_internal.h"
 #include "store/intent.h"
+#include "store/queue_internal.h"
 
 struct deliver_plan {
 	struct record_head head;
 	uint64_t offset; /* of the record */
 	struct intent_target *rows;
+	struct intent_recipient *recipients;
 	struct account_usage **usages;
 	size_t counted; /* usages that this delivery was added to */
 	struct file_move *move;
@@ -69,7 +71,8 @@ static err check_targets(struct batch *b, struct deliver *d, struct deliver_plan
 static void reserve_rows(struct deliver *d, struct deliver_plan *plan, struct mailbox_state **states,
                          struct buf *intent)
 {
-	struct intent_message m = { d->id, d->reverse_path, d->received_ms, d->target_count };
+	struct intent_message m = { d->id,           d->reverse_path, d->received_ms,
+		                    d->target_count, d->queue_count,  d->envelope };
 
 	intent_add_message(intent, &m);
 	for (size_t i = 0; i < d->target_count; i++) {
@@ -84,6 +87,17 @@ static void reserve_rows(struct deliver *d, struct deliver_plan *plan, struct ma
 		s->messages++;
 		s->octets += row_size(d, t);
 		intent_add_target(intent, 0, &plan->rows[i]);
+	}
+	for (size_t i = 0; i < d->queue_count; i++) {
+		const struct queue_target *t = &d->queue[i];
+		plan->recipients[i] = (struct intent_recipient){ .forward_path = t->forward_path,
+			                                         .domain = t->domain,
+			                                         .reverse_domain = t->reverse_domain,
+			                                         .orcpt = t->orcpt,
+			                                         .has_reverse_path = t->has_reverse_path,
+			                                         .reverse_path = t->reverse_path,
+			                                         .notify = t->notify };
+		intent_add_recipient(intent, 0, &plan->recipients[i]);
 	}
 }
 
@@ -133,6 +147,18 @@ static void add_move(struct batch *b, struct file_move *move)
 	*end = move;
 }
 
+static err check_size(const struct deliver *d)
+{
+	if (d->target_count + d->queue_count < 1 || d->target_count + d->queue_count > LIMIT_TARGETS ||
+	    d->summary.len > LIMIT_SUMMARY)
+		return (err){ ERR_LIMIT, 0,
+			      "a delivery has 1 to 1,000 recipients and a summary of at most 64 KB" };
+	for (size_t i = 0; i < d->queue_count; i++)
+		if (d->queue[i].domain.len > LIMIT_DOMAIN || d->queue[i].reverse_domain.len > LIMIT_DOMAIN)
+			return (err){ ERR_LIMIT, LIMIT_DOMAIN, "a recipient's domain is too long" };
+	return OK;
+}
+
 static err deliver_reserve(struct batch *b, struct planned *p)
 {
 	struct deliver *d = &p->op->deliver;
@@ -140,14 +166,13 @@ static err deliver_reserve(struct batch *b, struct planned *p)
 	struct mailbox_state **states = arena_new(&b->arena, struct mailbox_state *, d->target_count);
 	struct buf intent;
 
-	if (d->target_count < 1 || d->target_count > LIMIT_TARGETS || d->summary.len > LIMIT_SUMMARY)
-		return (err){ ERR_LIMIT, 0,
-			      "a delivery has 1 to 1,000 mailboxes and a summary of at most 64 KB" };
+	TRY(check_size(d));
 	if (!plan || !states)
 		return ERR_NO_MEMORY;
 	plan->rows = arena_new(&b->arena, struct intent_target, d->target_count);
 	plan->usages = arena_new(&b->arena, struct account_usage *, d->target_count);
-	if (!plan->rows || !plan->usages)
+	plan->recipients = arena_new(&b->arena, struct intent_recipient, d->queue_count);
+	if (!plan->rows || !plan->usages || !plan->recipients)
 		return ERR_NO_MEMORY;
 	buf_init(&intent, &b->arena, LIMIT_INTENT);
 	p->plan = plan;
@@ -183,8 +208,8 @@ static err deliver_apply(struct batch *b, struct planned *p)
 
 	TRY(db_run(b->db, Q_CONTENT_ADD, DB_INT(plan->head.content_id), DB_INT(b->tail.segment),
 	           DB_INT(plan->offset), DB_INT(record_content_at(&plan->head)),
-	           DB_INT(plan->head.content_size), DB_INT(plan->head.flags), DB_INT(d->target_count),
-	           DB_INT(0)));
+	           DB_INT(plan->head.content_size), DB_INT(plan->head.flags),
+	           DB_INT(d->target_count + d->queue_count), DB_INT(0)));
 	for (size_t i = 0; i < d->target_count; i++) {
 		const struct intent_target *r = &plan->rows[i];
 		TRY(db_run(b->db, Q_MESSAGE_ADD, DB_INT(r->account_id), DB_INT(r->mailbox_id), DB_INT(r->uid),
@@ -192,7 +217,7 @@ static err deliver_apply(struct batch *b, struct planned *p)
 		           DB_INT(d->received_ms), DB_INT(row_size(d, &d->targets[i])),
 		           DB_INT(RECORD_HEAD_SIZE + r->prefix_at), DB_INT(r->prefix.len)));
 	}
-	return OK;
+	return queue_add_rows(b->db, d, plan->head.content_id, plan->recipients);
 }
 
 static void deliver_settle(struct batch *b, struct planned *p, bool ok)
@@ -210,6 +235,8 @@ static void deliver_settle(struct batch *b, struct planned *p, bool ok)
 		d->targets[i].uid = plan->rows[i].uid;
 	if (plan->move)
 		draft_taken(d->draft);
+	if (d->queue_count)
+		queue_tell_new(b, d, plan->head.content_id);
 }
 
 const struct op_steps deliver_steps = { deliver_reserve, deliver_apply, deliver_settle };

@@ -22,9 +22,9 @@ enum {
 };
 
 static const struct op_steps *const steps[] = {
-	[COMMIT_DELIVER] = &deliver_steps,     [COMMIT_EXPUNGE] = &expunge_steps,
-	[COMMIT_DIRECTORY] = &directory_steps, [COMMIT_MOVE] = &move_steps,
-	[COMMIT_COLLECT] = &collect_steps,
+	[COMMIT_DELIVER] = &deliver_steps, [COMMIT_EXPUNGE] = &expunge_steps,
+	[COMMIT_ATTEMPT] = &attempt_steps, [COMMIT_DIRECTORY] = &directory_steps,
+	[COMMIT_MOVE] = &move_steps,       [COMMIT_COLLECT] = &collect_steps,
 };
 
 /* The commits of a batch, and those of their operations that go through. */
@@ -253,6 +253,9 @@ static void gather_event(struct committer *c, const struct commit_op *op)
 		break;
 	case COMMIT_EXPUNGE:
 		events_gather(c->store->events, op->expunge.event);
+		break;
+	case COMMIT_ATTEMPT:
+		events_gather(c->store->events, op->attempts.event);
 		break;
 	case COMMIT_DIRECTORY:
 		events_gather(c->store->events, op->directory.event);

@@ -3,17 +3,54 @@
 #include "base/bytes.h"
 #include "base/limits.h"
 
-enum { FORMAT_MESSAGE = 1, LAYOUT_APP = 1, LAYOUT_ROUTE = 2, LAYOUT_SHIFT = 8 };
+enum { FORMAT_MAILBOXES = 1, FORMAT_ENVELOPE = 2, LAYOUT_APP = 1, LAYOUT_ROUTE = 2, LAYOUT_SHIFT = 8 };
+
+enum { FLAG_SMTPUTF8 = 1, FLAG_FORWARDED = 2, FLAG_BY_TRACE = 4 };
 
 static const err damaged = { ERR_CORRUPT, 0, "the intent of a record is damaged" };
 
+static void add_envelope(struct buf *out, const struct queue_envelope *e)
+{
+	buf_add_counted(out, e->envid);
+	buf_add_counted(out, e->login);
+	buf_add_varint(out, (unsigned char)e->ret);
+	buf_add_varint(out, e->body);
+	buf_add_varint(out, (e->smtputf8 ? FLAG_SMTPUTF8 : 0u) | (e->forwarded ? FLAG_FORWARDED : 0u) |
+	                            (e->by_trace ? FLAG_BY_TRACE : 0u));
+	buf_add_varint(out, (uint8_t)e->priority);
+	buf_add_varint(out, e->lane);
+	buf_add_varint(out, e->sender);
+	buf_add_varint(out, (uint64_t)e->hold_until_ms);
+	buf_add_varint(out, (uint64_t)e->expires_ms);
+	buf_add_varint(out, (uint64_t)e->by_ms);
+	buf_add_varint(out, (unsigned char)e->by_mode);
+}
+
 void intent_add_message(struct buf *out, const struct intent_message *m)
 {
-	buf_add_varint(out, FORMAT_MESSAGE);
+	buf_add_varint(out, m->queue_count ? FORMAT_ENVELOPE : FORMAT_MAILBOXES);
 	buf_add_counted(out, m->id);
 	buf_add_counted(out, m->reverse_path);
 	buf_add_varint(out, (uint64_t)m->received_ms);
 	buf_add_varint(out, m->target_count);
+	if (m->queue_count == 0)
+		return;
+	buf_add_varint(out, m->queue_count);
+	add_envelope(out, &m->envelope);
+}
+
+void intent_add_recipient(struct buf *out, size_t start, struct intent_recipient *r)
+{
+	r->at = (uint32_t)(out->len - start);
+	buf_add_counted(out, r->forward_path);
+	buf_add_counted(out, r->domain);
+	buf_add_counted(out, r->reverse_domain);
+	buf_add_counted(out, r->orcpt);
+	buf_add_varint(out, r->notify);
+	buf_add_varint(out, r->has_reverse_path);
+	if (r->has_reverse_path)
+		buf_add_counted(out, r->reverse_path);
+	r->size = (uint32_t)(out->len - start) - r->at;
 }
 
 void intent_add_target(struct buf *out, size_t start, struct intent_target *t)
@@ -28,19 +65,69 @@ void intent_add_target(struct buf *out, size_t start, struct intent_target *t)
 	buf_add(out, t->prefix);
 }
 
+static bool small(str *in, uint64_t most, uint64_t *out) { return bytes_varint(in, out) && *out <= most; }
+
+static bool parse_envelope(str *in, struct queue_envelope *e)
+{
+	uint64_t ret, body, flags, priority, lane, hold_until, expires, by, by_mode;
+
+	if (!bytes_counted(in, &e->envid) || !bytes_counted(in, &e->login) || !small(in, 127, &ret) ||
+	    !small(in, QUEUE_BODY_BINARY, &body) || !bytes_varint(in, &flags) || !small(in, 255, &priority) ||
+	    !small(in, QUEUE_MARKETING, &lane) || !bytes_varint(in, &e->sender) ||
+	    !bytes_varint(in, &hold_until) || !bytes_varint(in, &expires) || !bytes_varint(in, &by) ||
+	    !small(in, 127, &by_mode))
+		return false;
+	e->ret = (char)ret;
+	e->body = (enum queue_body)body;
+	e->smtputf8 = flags & FLAG_SMTPUTF8;
+	e->forwarded = flags & FLAG_FORWARDED;
+	e->by_trace = flags & FLAG_BY_TRACE;
+	e->priority = (int8_t)(uint8_t)priority;
+	e->lane = (enum queue_lane)lane;
+	e->hold_until_ms = (int64_t)hold_until;
+	e->expires_ms = (int64_t)expires;
+	e->by_ms = (int64_t)by;
+	e->by_mode = (char)by_mode;
+	return true;
+}
+
 err intent_parse_message(str *in, struct intent_message *out)
 {
-	struct intent_message m;
-	uint64_t format, received, count;
+	struct intent_message m = { 0 };
+	uint64_t format, received, count, queued = 0;
 	str rest = *in;
 
-	if (!bytes_varint(&rest, &format) || format != FORMAT_MESSAGE || !bytes_counted(&rest, &m.id) ||
-	    !bytes_counted(&rest, &m.reverse_path) || !bytes_varint(&rest, &received) ||
-	    !bytes_varint(&rest, &count) || count > LIMIT_TARGETS)
+	if (!bytes_varint(&rest, &format) || format < FORMAT_MAILBOXES || format > FORMAT_ENVELOPE ||
+	    !bytes_counted(&rest, &m.id) || !bytes_counted(&rest, &m.reverse_path) ||
+	    !bytes_varint(&rest, &received) || !small(&rest, LIMIT_TARGETS, &count))
+		return damaged;
+	if (format == FORMAT_ENVELOPE && (!small(&rest, LIMIT_TARGETS - count, &queued) || queued == 0 ||
+	                                  !parse_envelope(&rest, &m.envelope)))
 		return damaged;
 	m.received_ms = (int64_t)received;
 	m.target_count = (size_t)count;
+	m.queue_count = (size_t)queued;
 	*out = m;
+	*in = rest;
+	return OK;
+}
+
+err intent_next_recipient(str intent, str *in, struct intent_recipient *out)
+{
+	struct intent_recipient r = { .at = (uint32_t)(intent.len - in->len) };
+	uint64_t notify, has_reverse_path;
+	str rest = *in;
+
+	if (!bytes_counted(&rest, &r.forward_path) || !bytes_counted(&rest, &r.domain) ||
+	    r.domain.len > LIMIT_DOMAIN || !bytes_counted(&rest, &r.reverse_domain) ||
+	    r.reverse_domain.len > LIMIT_DOMAIN || !bytes_counted(&rest, &r.orcpt) ||
+	    !small(&rest, 255, &notify) || !small(&rest, 1, &has_reverse_path) ||
+	    (has_reverse_path && !bytes_counted(&rest, &r.reverse_path)))
+		return damaged;
+	r.notify = (uint8_t)notify;
+	r.has_reverse_path = has_reverse_path;
+	r.size = (uint32_t)(in->len - rest.len);
+	*out = r;
 	*in = rest;
 	return OK;
 }

@@ -3,14 +3,15 @@
  * A message's intent: its id, reverse-path, time, and each mailbox row with UID, flags and prefix. The prefix
  * of a row is read from here (the row holds its place), so that rows stay small. A directory record's intent:
  * the rows that a change made or removed, whole. Numbers are LEB128, texts are counted. A message's intent
- * begins with a format number, each row of the directory with its kind in the low 8 bits and its layout
- * above: layout 0 ends with the targets, layout 1 goes on with the limit of an app,
- * layout 2 with the details of a route. Every one stays readable.
+ * begins with a format number: 1 has mailboxes alone, 2 an envelope and remote recipients too. Each row of
+ * the directory begins with its kind in the low 8 bits and its layout above: layout 0 ends with the targets,
+ * layout 1 goes on with the limit of an app, layout 2 with the details of a route. Every one stays readable.
  */
 #ifndef STORE_INTENT_H
 #define STORE_INTENT_H
 
 #include "base/buf.h"
+#include "store/queue.h"
 
 struct intent_target {
 	uint64_t account_id, mailbox_id, modseq, flags;
@@ -23,17 +24,34 @@ struct intent_message {
 	str id, reverse_path;
 	int64_t received_ms;
 	size_t target_count;
+	size_t queue_count; /* remote recipients; 0: there is no envelope */
+	struct queue_envelope envelope;
 };
 
-/* Writes the front of a message's intent; then one intent_add_target for each of `target_count`. */
+/* One remote recipient. Its text in the intent is read back alone, so it stands for itself. */
+struct intent_recipient {
+	str forward_path, domain, reverse_domain, orcpt;
+	bool has_reverse_path;
+	str reverse_path;
+	uint8_t notify;
+	uint32_t at, size; /* of it in the intent */
+};
+
+/* Writes the front of a message's intent; then one intent_add_target for each of `target_count` and one
+ * intent_add_recipient for each of `queue_count`. */
 void intent_add_message(struct buf *out, const struct intent_message *m);
 
 /* Sets t->prefix_at; `start` is where the intent begins in `out`. */
 void intent_add_target(struct buf *out, size_t start, struct intent_target *t);
 
-/* Takes the front from *in; ERR_CORRUPT. Then intent_next_target target_count times. */
+/* Sets r->at and r->size; `start` as above. */
+void intent_add_recipient(struct buf *out, size_t start, struct intent_recipient *r);
+
+/* Takes the front from *in; ERR_CORRUPT. Then intent_next_target target_count times and intent_next_recipient
+ * queue_count times. */
 err intent_parse_message(str *in, struct intent_message *out) MUST_USE;
 err intent_next_target(str intent, str *in, struct intent_target *out) MUST_USE;
+err intent_next_recipient(str intent, str *in, struct intent_recipient *out) MUST_USE;
 
 /* --- rows of the directory --- */
 

@@ -1,21 +1,10 @@
 #include "store/mailbox.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "base/bytes.h"
 #include "store/batch.h"
+#include "store/content_handle.h"
 #include "store/record.h"
 #include "store/store_internal.h"
-
-/* What keeps a message's octets readable: a reference to its segment, or a file of its own. */
-struct content_handle {
-	struct segment *segment;
-	int fd;
-};
 
 err mailbox_get_status(struct store *store, uint64_t account_id, uint64_t mailbox_id,
                        struct mailbox_status *out)
@@ -114,8 +103,8 @@ err mailbox_read_rows(struct store *store, uint64_t account_id, uint64_t mailbox
 /* --- messages --- */
 
 struct place {
-	uint64_t content_id, prefix_at, prefix_size;
-	uint64_t segment, offset, content_at, size, flags;
+	struct content_place content;
+	uint64_t prefix_at, prefix_size;
 };
 
 static err find_message(struct database *db, uint64_t account_id, uint64_t mailbox_id, uint32_t uid,
@@ -130,7 +119,7 @@ static err find_message(struct database *db, uint64_t account_id, uint64_t mailb
 	if (e.code == ERR_OK)
 		e = db_row(db, q, &found);
 	if (e.code == ERR_OK && found) {
-		p->content_id = db_u64(db, q, 0);
+		p->content.content_id = db_u64(db, q, 0);
 		p->prefix_at = db_u64(db, q, 1);
 		p->prefix_size = db_u64(db, q, 2);
 	}
@@ -139,26 +128,6 @@ static err find_message(struct database *db, uint64_t account_id, uint64_t mailb
 	if (found)
 		TRY(pass_over_expunged(db, account_id, mailbox_id, &row, &count));
 	return found && count ? OK : (err){ ERR_MISSING, 0, "the message was deleted meanwhile" };
-}
-
-static err find_content(struct database *db, struct place *p)
-{
-	enum query q = Q_CONTENT_GET;
-	bool found = false;
-	err e = db_start(db, q, DB_INT(p->content_id));
-
-	if (e.code == ERR_OK)
-		e = db_row(db, q, &found);
-	if (e.code == ERR_OK && found) {
-		p->segment = db_u64(db, q, 0);
-		p->offset = db_u64(db, q, 1);
-		p->content_at = db_u64(db, q, 2);
-		p->size = db_u64(db, q, 3);
-		p->flags = db_u64(db, q, 4);
-	}
-	db_end(db, q);
-	TRY(e);
-	return found ? OK : (err){ ERR_CORRUPT, 0, "a message names content that is not there" };
 }
 
 static err find_place(struct store *store, uint64_t account_id, uint64_t mailbox_id, uint32_t uid,
@@ -171,40 +140,18 @@ static err find_place(struct store *store, uint64_t account_id, uint64_t mailbox
 	if (e.code == ERR_OK)
 		e = find_message(db, account_id, mailbox_id, uid, p);
 	if (e.code == ERR_OK)
-		e = find_content(db, p);
+		e = content_find(db, &p->content);
 	db_end_read(db);
 	readers_give(store->readers, db);
 	return e;
 }
 
-/* The record's head, held against the row: a row that points into something else is found out here. */
 static err check_head(struct segment *segment, const struct place *p, struct record_head *head)
 {
-	char octets[RECORD_HEAD_SIZE];
-
-	TRY(file_read_at(segment_fd(segment), octets, sizeof octets, p->offset));
-	TRY(record_head_parse((str){ octets, sizeof octets }, head));
-	if (head->content_id != p->content_id || head->content_size != p->size ||
-	    record_content_at(head) != p->content_at || p->prefix_size > LIMIT_PREFIX ||
-	    p->prefix_at < RECORD_HEAD_SIZE ||
+	TRY(content_check_head(segment, &p->content, head));
+	if (p->prefix_size > LIMIT_PREFIX || p->prefix_at < RECORD_HEAD_SIZE ||
 	    p->prefix_at + p->prefix_size > RECORD_HEAD_SIZE + (uint64_t)head->intent_size)
 		return (err){ ERR_CORRUPT, 0, "a record is not the one that its row names" };
-	return OK;
-}
-
-static err open_file(struct store *store, const struct place *p, int *fd)
-{
-	char path[4096];
-	struct stat st;
-
-	content_file_path(store->files, p->content_id, path, sizeof path);
-	AUTO(file) f = open(path, O_RDONLY | O_CLOEXEC);
-	if (f < 0)
-		return errno == ENOENT ? (err){ ERR_CORRUPT, ENOENT, "a message's file is not there" }
-		                       : err_errno(NULL, errno, "opening a message's file");
-	if (fstat(f, &st) < 0 || (uint64_t)st.st_size != p->size)
-		return (err){ ERR_CORRUPT, 0, "a message's file has another size than its row says" };
-	*fd = file_take(&f);
 	return OK;
 }
 
@@ -218,7 +165,7 @@ static err open_place(struct store *store, uint64_t account_id, uint64_t mailbox
 
 	for (int i = 0; i < TRIES; i++) {
 		TRY(find_place(store, account_id, mailbox_id, uid, p));
-		e = segment_acquire(store->segments, p->segment, segment);
+		e = segment_acquire(store->segments, p->content.segment, segment);
 		if (e.code != ERR_MISSING)
 			break;
 		e = (err){ ERR_CORRUPT, 0, "a segment is not there" };
@@ -232,34 +179,8 @@ static err read_prefix(struct segment *segment, struct arena *arena, const struc
 
 	if (!prefix)
 		return ERR_NO_MEMORY;
-	TRY(file_read_at(segment_fd(segment), prefix, p->prefix_size, p->offset + p->prefix_at));
+	TRY(file_read_at(segment_fd(segment), prefix, p->prefix_size, p->content.offset + p->prefix_at));
 	*out = (str){ prefix, p->prefix_size };
-	return OK;
-}
-
-static err open_content(struct store *store, const struct place *p, struct segment *segment,
-                        struct message *m)
-{
-	struct content_handle *h = calloc(1, sizeof *h);
-
-	if (!h)
-		return ERR_NO_MEMORY;
-	h->fd = FILE_NONE;
-	if (p->flags & RECORD_IN_FILE) {
-		err e = open_file(store, p, &h->fd);
-		if (e.code != ERR_OK) {
-			free(h);
-			return e;
-		}
-		m->fd = h->fd;
-		m->offset = 0;
-	} else {
-		h->segment = segment_share(segment);
-		m->fd = segment_fd(segment);
-		m->offset = p->offset + p->content_at;
-	}
-	m->size = p->size;
-	m->handle = h;
 	return OK;
 }
 
@@ -268,6 +189,7 @@ err message_open(struct store *store, struct arena *arena, uint64_t account_id, 
 {
 	struct segment *segment = NULL;
 	struct record_head head;
+	struct content_range range = { 0 };
 	struct message m = { 0 };
 	struct place p = { 0 };
 	err e = open_place(store, account_id, mailbox_id, uid, &p, &segment);
@@ -277,24 +199,22 @@ err message_open(struct store *store, struct arena *arena, uint64_t account_id, 
 	if (e.code == ERR_OK)
 		e = read_prefix(segment, arena, &p, &m.prefix);
 	if (e.code == ERR_OK)
-		e = open_content(store, &p, segment, &m);
+		e = content_open(store, &p.content, segment, &range);
 	segment_release(segment);
 	if (e.code == ERR_CORRUPT)
-		store_report_damage(store, "record", p.segment, p.offset, e.what);
+		store_report_damage(store, "record", p.content.segment, p.content.offset, e.what);
 	TRY(e);
+	m.fd = range.fd;
+	m.offset = range.offset;
+	m.size = range.size;
+	m.handle = range.handle;
 	*out = m;
 	return OK;
 }
 
 void message_close(struct message *m)
 {
-	struct content_handle *h = m->handle;
-
-	if (!h)
-		return;
-	segment_release(h->segment);
-	file_close(&h->fd);
-	free(h);
+	content_close(m->handle);
 	m->handle = NULL;
 }
 
@@ -313,10 +233,10 @@ err message_read_summary(struct store *store, struct arena *arena, uint64_t acco
 		e = ERR_NO_MEMORY;
 	if (e.code == ERR_OK)
 		e = file_read_at(segment_fd(segment), octets, head.summary_size,
-		                 p.offset + RECORD_HEAD_SIZE + head.intent_size);
+		                 p.content.offset + RECORD_HEAD_SIZE + head.intent_size);
 	segment_release(segment);
 	if (e.code == ERR_CORRUPT)
-		store_report_damage(store, "record", p.segment, p.offset, e.what);
+		store_report_damage(store, "record", p.content.segment, p.content.offset, e.what);
 	TRY(e);
 	*out = (str){ octets, head.summary_size };
 	return OK;

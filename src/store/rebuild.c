@@ -19,6 +19,7 @@
 #include "base/limits.h"
 #include "store/batch.h"
 #include "store/intent.h"
+#include "store/queue_internal.h"
 #include "store/segment_walk.h"
 #include "store/verify.h"
 
@@ -269,6 +270,23 @@ static err redo_target(struct rebuild *r, const struct record_head *h, int64_t r
 	return OK;
 }
 
+/* Whether they were sent stands in no record: they are held until a person says so. */
+static err redo_recipients(struct rebuild *r, const struct record_head *h, const struct intent_message *m,
+                           str intent, str in)
+{
+	struct intent_recipient to;
+
+	for (size_t i = 0; i < m->queue_count; i++) {
+		TRY(intent_next_recipient(intent, &in, &to));
+		TRY(db_run(&r->db, Q_REBUILD_QUEUE, DB_INT(queue_id_of(h->content_id, i)), DB_TEXT(to.domain),
+		           DB_TEXT(to.reverse_domain), DB_INT(m->envelope.sender), DB_INT(m->envelope.lane),
+		           DB_INT(m->received_ms), DB_INT(m->envelope.expires_ms),
+		           DB_INT(RECORD_HEAD_SIZE + to.at), DB_INT(to.size)));
+		r->report->queued += db_changes(&r->db);
+	}
+	return OK;
+}
+
 static bool is_file_gone(const struct rebuild *r, const struct record_head *h)
 {
 	char path[PATH_SIZE];
@@ -300,7 +318,8 @@ static err redo_message(struct rebuild *r, const struct place *p, const struct r
 		TRY(intent_next_target(intent, &in, &t));
 		TRY(redo_target(r, h, m.received_ms, &t));
 	}
-	return commit_some(r, 1 + m.target_count);
+	TRY(redo_recipients(r, h, &m, intent, in));
+	return commit_some(r, 1 + m.target_count + m.queue_count);
 }
 
 static err redo_messages(struct rebuild *r)

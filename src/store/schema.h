@@ -3,8 +3,9 @@
  * Rules that keep a second engine possible: 64-bit ids with the node in the high bits; no statement joins
  * rows of two accounts; every account table has account_id first in its key; times are BIGINT milliseconds;
  * $1 parameters, ON CONFLICT only, no rowid, no implicit order. The accepting transaction touches one row of
- * content, one of message a mailbox, one of mailbox; there is no secondary index over random keys.
- * content_free is partial: only contents that nothing names pay for it.
+ * content, one of message a mailbox, one of mailbox, one of queue a remote recipient; there is no secondary
+ * index over random keys. content_free and queue_due are partial: only contents that nothing names pay for
+ * the one, only recipients that wait for another try for the other.
  *
  * A new database takes all steps, one of an older program those that it lacks, in one transaction: so both
  * are the same. A step never changes once it was released.
@@ -55,6 +56,13 @@ static const char *const schema_steps[] = {
 	/* 3: routes of outbound mail (store/route_entry.h) */
 	"CREATE TABLE route (name TEXT NOT NULL PRIMARY KEY, details BLOB NOT NULL,"
 	" created_ms BIGINT NOT NULL) WITHOUT ROWID;",
+	/* 4: the queue (store/queue.h). due_ms is NULL until the first attempt has failed. */
+	"CREATE TABLE queue (queue_id INTEGER PRIMARY KEY, domain TEXT NOT NULL, reverse_domain TEXT NOT "
+	"NULL,"
+	" sender BIGINT NOT NULL, lane BIGINT NOT NULL, held BIGINT NOT NULL, tries BIGINT NOT NULL,"
+	" received_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, due_ms BIGINT, path_at BIGINT NOT NULL,"
+	" path_size BIGINT NOT NULL, delay_told BIGINT NOT NULL, reply TEXT NOT NULL);"
+	"CREATE INDEX queue_due ON queue (due_ms, queue_id) WHERE due_ms IS NOT NULL AND held = 0;",
 };
 
 enum { SCHEMA_VERSION = sizeof schema_steps / sizeof schema_steps[0] };

@@ -8,6 +8,7 @@
 #include "store/database.h"
 #include "store/draft.h"
 #include "store/event_file.h"
+#include "store/queue.h"
 #include "store/readers.h"
 #include "store/segment.h"
 #include "store/store.h"
@@ -31,6 +32,9 @@ struct store {
 	struct directory *published;
 
 	_Atomic bool app_uses_new; /* a login that stands in no row yet (store/app.h) */
+
+	void (*queued)(void *user, const struct queue_row *rows, size_t count); /* or NULL; the committer's */
+	void *queued_user;
 
 	uint64_t record_mark;           /* in all records (store/record.h); the committer's */
 	_Atomic uint64_t drafts_octets; /* of all drafts in memory */

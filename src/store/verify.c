@@ -359,6 +359,7 @@ static err run_checks(struct verify *v, bool thorough)
 	TRY(verify_contents(v));
 	TRY(verify_segments(v));
 	TRY(check_messages(v));
+	TRY(verify_queue(v));
 	TRY(verify_read_batch(v));
 	if (v->batch_number == begin)
 		check_references(v);

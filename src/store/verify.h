@@ -25,7 +25,7 @@
 struct verify_problem {
 	struct verify_problem *next;
 	const char *kind;  /* "database", "segment", "record", "content", "file", "message", "references",
-	                      "mailbox", "app" */
+	                      "mailbox", "app", "queue" */
 	const char *where; /* in the arena, as `what` */
 	const char *what;
 	bool repairable;
@@ -33,6 +33,7 @@ struct verify_problem {
 
 struct verify_report {
 	uint64_t messages, contents;
+	uint64_t queued;        /* remote recipients */
 	uint64_t problem_count; /* found; at most LIMIT_VERIFY_PROBLEMS are listed */
 	struct verify_problem *first, *last;
 	bool database_damaged; /* missing or not to be read: only a rebuild helps */
@@ -55,6 +56,7 @@ struct rebuild_report {
 	uint64_t
 		homeless; /* messages' rows whose account or mailbox is gone; their content is kept 30 days */
 	uint64_t lost;    /* large messages whose file is not there: deleted and collected, or lost */
+	uint64_t queued;  /* remote recipients, held now: whether they were sent nobody knows */
 	uint64_t gaps;    /* places in segments where no record could be read */
 	const char *set_aside; /* where the old database is; NULL: there was none */
 };

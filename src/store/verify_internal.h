@@ -11,7 +11,7 @@
 struct known_content {
 	uint64_t content_id, size;
 	uint32_t intent_size;
-	uint32_t refs, named; /* as the row says; rows of messages seen */
+	uint32_t refs, named; /* as the row says; rows of messages and of the queue seen */
 };
 
 struct verify {
@@ -41,6 +41,10 @@ err verify_contents(struct verify *v) MUST_USE;
 
 /* Each segment from record to record; after the contents, whose problems are not listed twice. */
 err verify_segments(struct verify *v) MUST_USE;
+
+/* Each row of the queue, after the contents, which it counts as named; not of a database of a former program,
+ * which has none. */
+err verify_queue(struct verify *v) MUST_USE;
 
 /* Reads the batch row into v. */
 err verify_read_batch(struct verify *v) MUST_USE;

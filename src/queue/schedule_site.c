@@ -1,0 +1,330 @@
+/* Destinations and sites: made, asked for, found, forgotten. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "queue/schedule_internal.h"
+
+enum { FORGET_MIN = 4096 };
+
+/* --- destinations --- */
+
+void schedule_split_by_sender(struct schedule *s, bool split)
+{
+	s->split = split;
+	s->last = NULL;
+}
+
+str destination_domain(const struct destination *d) { return str_slice(d->key, 0, d->domain_len); }
+
+str destination_reverse_domain(const struct destination *d)
+{
+	return d->domain_len < d->key.len ? str_from(d->key, d->domain_len + 1) : STR("");
+}
+
+void destination_want(struct schedule *s, struct destination *d)
+{
+	d->asking = DESTINATION_WANTED;
+	link_append(&s->wanted, &d->wanted);
+}
+
+static struct destination *destination_new(struct schedule *s, str key, size_t domain_len)
+{
+	struct destination *d = calloc(1, sizeof *d + key.len);
+
+	if (!d)
+		return NULL;
+	memcpy(d + 1, key.ptr, key.len);
+	d->key = (str){ (const char *)(d + 1), key.len };
+	d->domain_len = domain_len;
+	for (int lane = 0; lane < LANES; lane++)
+		link_init(&d->lanes[lane].flows);
+	if (table_set(&s->destinations, d->key, d).code != ERR_OK) {
+		free(d);
+		return NULL;
+	}
+	s->destination_count++;
+	return d;
+}
+
+struct destination *destination_of(struct schedule *s, const struct queue_row *row)
+{
+	char room[2 * LIMIT_DOMAIN + 1];
+	size_t len = row->domain.len;
+
+	if (s->last && !s->split && str_eq(s->last->key, row->domain))
+		return s->last;
+	assert(row->domain.len <= LIMIT_DOMAIN && row->reverse_domain.len <= LIMIT_DOMAIN);
+	memcpy(room, row->domain.ptr, len);
+	if (s->split) {
+		room[len++] = '\n';
+		memcpy(room + len, row->reverse_domain.ptr, row->reverse_domain.len);
+		len += row->reverse_domain.len;
+	}
+	str key = { room, len };
+	struct destination *d = table_get(&s->destinations, key);
+	if (!d)
+		d = destination_new(s, key, row->domain.len);
+	s->last = d;
+	return d;
+}
+
+/* --- in the rounds --- */
+
+/* Its place in its site's round, by whether it has something to send there. */
+static void destination_settle(struct destination *d, enum queue_lane lane)
+{
+	struct destination_lane *l = &d->lanes[lane];
+	bool due = d->site && l->ready > 0;
+
+	if (due && !link_is_listed(&l->share.link))
+		link_append(&d->site->lanes[lane].destinations, &l->share.link);
+	else if (!due)
+		link_remove(&l->share.link);
+}
+
+void destination_gained(struct schedule *s, struct destination *d, enum queue_lane lane)
+{
+	d->lanes[lane].ready++;
+	if (!d->site) {
+		if (d->asking == DESTINATION_IDLE)
+			destination_want(s, d);
+		return;
+	}
+	d->site->lanes[lane].ready++;
+	destination_settle(d, lane);
+	site_settle(s, d->site);
+}
+
+void destination_lost(struct schedule *s, struct destination *d, enum queue_lane lane)
+{
+	d->lanes[lane].ready--;
+	if (!d->site)
+		return;
+	d->site->lanes[lane].ready--;
+	destination_settle(d, lane);
+	site_settle(s, d->site);
+}
+
+/* --- sites --- */
+
+str site_name(const struct site *site) { return site->name; }
+
+void **site_user(struct site *site) { return &site->user; }
+
+struct site *schedule_site(const struct schedule *s, str name) { return table_get(&s->sites, name); }
+
+static struct site *site_new(struct schedule *s, str name)
+{
+	struct site *site = calloc(1, sizeof *site + name.len);
+
+	if (!site)
+		return NULL;
+	memcpy(site + 1, name.ptr, name.len);
+	site->name = (str){ (const char *)(site + 1), name.len };
+	site->limit = LIMIT_SITE_CONNECTIONS_FIRST;
+	for (int lane = 0; lane < LANES; lane++)
+		link_init(&site->lanes[lane].destinations);
+	if (table_set(&s->sites, site->name, site).code != ERR_OK) {
+		free(site);
+		return NULL;
+	}
+	s->site_count++;
+	return site;
+}
+
+uint32_t site_lane_limit(const struct site *site, enum queue_lane lane)
+{
+	return lane == QUEUE_TRANSACTIONAL ? site->limit : site->limit - site->limit / 4;
+}
+
+/* Connections that have nothing to do are counted on: the recipients ready are more than those. */
+static bool wants_connection(const struct site *site, enum queue_lane lane)
+{
+	size_t ready = site->lanes[0].ready + site->lanes[1].ready;
+	uint32_t idle = site->connections - site->busy[0] - site->busy[1];
+
+	return ready > idle && site->connections < site_lane_limit(site, lane) && site->held_until_ms == 0;
+}
+
+void site_settle(struct schedule *s, struct site *site)
+{
+	enum queue_lane lane = site->lanes[QUEUE_TRANSACTIONAL].ready ? QUEUE_TRANSACTIONAL : QUEUE_MARKETING;
+	bool wants = wants_connection(site, lane);
+
+	if (link_is_listed(&site->wanting) && (!wants || lane != site->wanting_lane))
+		link_remove(&site->wanting);
+	if (wants && !link_is_listed(&site->wanting))
+		link_append(&s->wanting[lane], &site->wanting);
+	site->wanting_lane = lane;
+}
+
+/* The destination's recipients count for its new site, NULL for none. */
+static void point_to(struct schedule *s, struct destination *d, struct site *site)
+{
+	struct site *former = d->site;
+
+	if (former == site)
+		return;
+	for (int lane = 0; lane < LANES; lane++) {
+		if (former)
+			former->lanes[lane].ready -= d->lanes[lane].ready;
+		if (site)
+			site->lanes[lane].ready += d->lanes[lane].ready;
+		link_remove(&d->lanes[lane].share.link);
+	}
+	d->site = site;
+	for (int lane = 0; lane < LANES; lane++)
+		destination_settle(d, (enum queue_lane)lane);
+	if (former) {
+		former->destinations--;
+		site_settle(s, former);
+	}
+	if (site) {
+		site->destinations++;
+		site_settle(s, site);
+	}
+}
+
+/* --- being asked for --- */
+
+struct destination *schedule_to_resolve(struct schedule *s)
+{
+	if (link_is_empty(&s->wanted))
+		return NULL;
+	struct destination *d = CONTAINER(s->wanted.next, struct destination, wanted);
+	link_remove(&d->wanted);
+	d->asking = DESTINATION_ASKED;
+	schedule_forget_idle(s);
+	return d;
+}
+
+err schedule_found(struct schedule *s, struct destination *d, str name, int64_t until_ms, struct site **out)
+{
+	struct site *site = schedule_site(s, name);
+
+	if (!site)
+		site = site_new(s, name);
+	if (!site) {
+		destination_want(s, d);
+		return ERR_NO_MEMORY;
+	}
+	d->asking = DESTINATION_IDLE;
+	d->until_ms = until_ms;
+	point_to(s, d, site);
+	*out = site;
+	return OK;
+}
+
+void schedule_not_found(struct schedule *s, struct destination *d)
+{
+	point_to(s, d, NULL);
+	d->asking = DESTINATION_FAILED;
+}
+
+bool schedule_take_failed(struct schedule *s, struct destination *d, struct transaction_rows *out)
+{
+	for (int lane = 0; lane < LANES; lane++) {
+		if (link_is_empty(&d->lanes[lane].flows))
+			continue;
+		struct flow *f = CONTAINER(d->lanes[lane].flows.next, struct flow, share.link);
+		*out = (struct transaction_rows){ .content_id =
+			                                  queue_content_id(row_at(s, f->first)->queue_id),
+			                          .lane = (enum queue_lane)lane };
+		for (int32_t i = f->first, next; i != NO_ROW && out->count < LIMIT_TRANSACTION_RECIPIENTS;
+		     i = next) {
+			const struct row *r = row_at(s, i);
+			next = r->next; /* its flow ends with its last row */
+			if (queue_content_id(r->queue_id) != out->content_id)
+				break;
+			out->queue_ids[out->count++] = r->queue_id;
+			row_remove(s, i);
+		}
+		return true;
+	}
+	d->asking = DESTINATION_IDLE;
+	return false;
+}
+
+void schedule_forget_sites(struct schedule *s)
+{
+	size_t at = 0;
+
+	for (struct destination *d; (d = table_next(&s->destinations, &at));) {
+		if (d->asking != DESTINATION_IDLE)
+			continue;
+		point_to(s, d, NULL);
+		if (d->lanes[0].ready + d->lanes[1].ready > 0)
+			destination_want(s, d);
+	}
+}
+
+/* --- forgetting --- */
+
+static bool destination_is_idle(const struct destination *d)
+{
+	return d->asking == DESTINATION_IDLE && d->lanes[0].ready + d->lanes[1].ready == 0;
+}
+
+static bool site_is_idle(const struct site *site)
+{
+	return site->destinations == 0 && site->connections == 0 && site->held_until_ms == 0;
+}
+
+static void destination_free(struct schedule *s, struct destination *d)
+{
+	(void)table_remove(&s->destinations, d->key);
+	if (d->site)
+		d->site->destinations--;
+	link_remove(&d->wanted);
+	table_fini(&d->flows);
+	free(d);
+	s->destination_count--;
+}
+
+static void site_free(struct schedule *s, struct site *site)
+{
+	(void)table_remove(&s->sites, site->name);
+	link_remove(&site->wanting);
+	if (site->user)
+		s->forget(site->user);
+	free(site);
+	s->site_count--;
+}
+
+/* A walk over all, each time twice as many are there as after the last one. */
+void schedule_forget_idle(struct schedule *s)
+{
+	size_t at = 0;
+
+	if (s->destination_count + s->site_count < (s->forget_at ? s->forget_at : FORGET_MIN))
+		return;
+	s->last = NULL;
+	for (struct destination *d; (d = table_next(&s->destinations, &at));)
+		if (destination_is_idle(d))
+			destination_free(s, d);
+	at = 0;
+	for (struct site *site; (site = table_next(&s->sites, &at));)
+		if (site_is_idle(site))
+			site_free(s, site);
+	size_t left = s->destination_count + s->site_count;
+	s->forget_at = 2 * left > FORGET_MIN ? 2 * left : FORGET_MIN;
+}
+
+void schedule_free_all(struct schedule *s)
+{
+	size_t at = 0;
+
+	for (struct destination *d; (d = table_next(&s->destinations, &at)); free(d)) {
+		size_t flow_at = 0;
+		for (struct flow *f; (f = table_next(&d->flows, &flow_at));)
+			free(f);
+		table_fini(&d->flows);
+	}
+	at = 0;
+	for (struct site *site; (site = table_next(&s->sites, &at)); free(site))
+		if (site->user)
+			s->forget(site->user);
+	table_fini(&s->destinations);
+	table_fini(&s->sites);
+}

@@ -243,11 +243,11 @@ def test_time_out(make_instance):
     server = make_instance()
     limits(server, smtp_idle_s=1)
     server.start()
+    server.account_add("ann@shop.example")
     with server.smtp() as smtp:
         assert smtp.line().startswith(b"421 4.4.2 ")
         assert smtp.socket.recv(1) == b""
     with server.smtp() as smtp:  # within DATA too
-        server.account_add("ann@shop.example")
         smtp.command(b"MAIL FROM:<>", 250)
         smtp.command(b"RCPT TO:<ann@shop.example>", 250)
         smtp.command(b"DATA", 354)

@@ -30,6 +30,15 @@ static const struct operation operations[] = {
 	{ STR_INIT("route.remove"),     WORK_READ,     route_remove_prepare,     route_remove_finish },
 	{ STR_INIT("route.list"),       WORK_READ,     route_list_prepare,       NULL },
 	{ STR_INIT("route.explain"),    WORK_READ,     route_explain_prepare,    NULL },
+	{ STR_INIT("queue.list"),       WORK_BULK,     queue_list_prepare,       NULL },
+	{ STR_INIT("queue.show"),       WORK_BULK,     queue_show_prepare,       NULL },
+	{ STR_INIT("queue.status"),     WORK_BULK,     queue_status_prepare,     NULL },
+	{ STR_INIT("queue.retry"),      WORK_BULK,     queue_retry_prepare,      queue_change_finish },
+	{ STR_INIT("queue.hold"),       WORK_BULK,     queue_hold_prepare,       queue_change_finish },
+	{ STR_INIT("queue.release"),    WORK_BULK,     queue_release_prepare,    queue_change_finish },
+	{ STR_INIT("queue.remove"),     WORK_BULK,     queue_remove_prepare,     queue_change_finish },
+	{ STR_INIT("queue.freeze"),     WORK_BULK,     queue_freeze_prepare,     NULL },
+	{ STR_INIT("queue.thaw"),       WORK_BULK,     queue_thaw_prepare,       NULL },
 	{ STR_INIT("status"),           WORK_READ,     status_prepare,           NULL },
 	/* clang-format on */
 };
@@ -64,13 +73,24 @@ err operation_prepare(const struct operation *operation, struct operation_call *
 {
 	look_anew(call);
 	TRY(operation->prepare(call));
-	assert((call->change == NULL) == (call->answer != NULL));
-	assert(call->change == NULL || operation->finish != NULL);
+	assert((call->change || call->attempts) == (call->answer == NULL));
+	assert(call->answer || operation->finish != NULL);
 	return OK;
+}
+
+bool operation_commit(const struct operation_call *call, struct commit_op *out)
+{
+	if (call->change)
+		*out = (struct commit_op){ .kind = COMMIT_DIRECTORY, .directory = *call->change };
+	else if (call->attempts)
+		*out = (struct commit_op){ .kind = COMMIT_ATTEMPT, .attempts = *call->attempts };
+	return call->change || call->attempts;
 }
 
 err operation_finish(const struct operation *operation, struct operation_call *call, err committed)
 {
+	if (committed.code != ERR_OK && !call->change)
+		return committed;
 	if (committed.code != ERR_OK)
 		return err_wrap(call->arena, committed, STR_FMT, STR_ARG(call->change->name));
 	look_anew(call);
@@ -79,10 +99,11 @@ err operation_finish(const struct operation *operation, struct operation_call *c
 
 err operation_run(const struct operation *operation, struct operation_call *call)
 {
+	struct commit_op op;
+
 	TRY(operation_prepare(operation, call));
-	if (!call->change)
+	if (!operation_commit(call, &op))
 		return OK;
-	struct commit_op op = { .kind = COMMIT_DIRECTORY, .directory = *call->change };
 	struct commit commit = { .arena = call->arena, .ops = &op, .op_count = 1 };
 
 	store_commit_wait(call->store, &commit);

@@ -1,9 +1,10 @@
 /* admin/operation.h: every management operation: data in, data out. cli/ and http/ are its two thin faces.
  *
  * An operation has up to three steps. `prepare` checks its arguments against the directory, does what is
- * heavy (hashing a password), and either has the answer or names one change of the directory. The change is
- * committed by whoever runs the operation: a server hands it to the committer from its loop, a command
- * without a server waits for it. `finish` then makes the answer from the directory as it has become.
+ * heavy (hashing a password), and either has the answer or names one change of the directory or of rows of
+ * the queue. The change is committed by whoever runs the operation: a server hands it to the committer from
+ * its loop, a command without a server waits for it. `finish` then makes the answer from the directory as it
+ * has become.
  *
  * Arguments and answers are JSON objects (jansson); what the committer refuses although prepare found nothing
  * (two operations at once) comes back with the committer's own words.
@@ -33,6 +34,7 @@ struct operation_call {
 	/* kept by operation_prepare and operation_finish */
 	const struct directory *directory;
 	struct directory_change *change; /* what to commit, in `arena`; NULL: nothing */
+	struct attempts *attempts;       /* the same, of rows of the queue; never both */
 	str secret;                      /* a password that was made: finish shows it */
 	json_t *answer;                  /* NULL until there is one */
 	json_t *warnings;                /* array of sentences, or NULL */
@@ -56,11 +58,14 @@ const struct operation *operation_next(size_t *at);
 void operation_call_init(struct operation_call *call, struct arena *arena, struct store *store,
                          const json_t *arguments);
 
-/* Worker thread or command. After OK either call->change is to be committed, or call->answer is there. The
+/* Worker thread or command. After OK either there is something to commit, or call->answer is there. The
  * errors' sentences name the thing, the cause and the way out. */
 err operation_prepare(const struct operation *operation, struct operation_call *call) MUST_USE;
 
-/* Any thread; quick. After the commit of call->change, whose result is `committed`: passes its failure up
+/* What is to be committed, as it is handed to the committer; false: nothing is. */
+bool operation_commit(const struct operation_call *call, struct commit_op *out);
+
+/* Any thread; quick. After the commit of that, whose result is `committed`: passes its failure up
  * with the thing's name, or makes call->answer. */
 err operation_finish(const struct operation *operation, struct operation_call *call, err committed) MUST_USE;
 

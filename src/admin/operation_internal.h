@@ -90,6 +90,16 @@ err route_remove_prepare(struct operation_call *call);
 err route_remove_finish(struct operation_call *call);
 err route_list_prepare(struct operation_call *call);
 err route_explain_prepare(struct operation_call *call);
+err queue_list_prepare(struct operation_call *call);
+err queue_show_prepare(struct operation_call *call);
+err queue_status_prepare(struct operation_call *call);
+err queue_retry_prepare(struct operation_call *call);
+err queue_hold_prepare(struct operation_call *call);
+err queue_release_prepare(struct operation_call *call);
+err queue_remove_prepare(struct operation_call *call);
+err queue_change_finish(struct operation_call *call);
+err queue_freeze_prepare(struct operation_call *call);
+err queue_thaw_prepare(struct operation_call *call);
 err removed_finish(struct operation_call *call);
 err status_prepare(struct operation_call *call);
 

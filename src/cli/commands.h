@@ -10,6 +10,7 @@ extern const struct command account_command;
 extern const struct command alias_command;
 extern const struct command app_command;
 extern const struct command route_command;
+extern const struct command queue_command;
 extern const struct command trace_command;
 extern const struct command check_command;
 extern const struct command config_command;

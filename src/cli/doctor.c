@@ -61,6 +61,7 @@ static int run(struct command_line *line)
 	check_quarantine(&d);
 	check_domains(&d);
 	check_apps(&d);
+	check_queue(&d);
 	check_disk(&d);
 	check_descriptors(&d);
 	check_data_dir(&d);
@@ -83,9 +84,9 @@ const struct command doctor_command = {
 	.summary = "is everything well, and what to do about what is not",
 	.help = "Usage: postrider doctor\n"
 		"\n"
-		"Looks at the server, its listeners, certificates, the store, the disk, domains, accounts\n"
-		"and apps, and says of each whether it is well, and otherwise what to do. Ends with 69\n"
-		"where something is an error, with 0 where there are warnings at most. Changes nothing. Run\n"
-		"it as root or as the server's user.\n",
+		"Looks at the server, its listeners, certificates, the store, the disk, domains,\n"
+		"accounts, apps and the queue, and says of each whether it is well, and otherwise what\n"
+		"to do. Ends with 69 where something is an error, with 0 where there are warnings at\n"
+		"most. Changes nothing. Run it as root or as the server's user.\n",
 	.run = run,
 };

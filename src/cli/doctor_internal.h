@@ -50,4 +50,7 @@ void check_domains(struct doctor *d);
 /* Are there apps that never came, or that are refused? */
 void check_apps(struct doctor *d);
 
+/* What waits to be sent, what is held, and is sending stopped? */
+void check_queue(struct doctor *d);
+
 #endif

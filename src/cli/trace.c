@@ -135,13 +135,10 @@ static int print_events(struct command_line *line, const char *needle, json_t *e
 /* Of a recipient's id, as queue list shows it (admin/queue_id.h), the message's. */
 static str message_part(str text)
 {
-	size_t dash = str_find_char(text, '-');
+	str id = str_slice(text, 0, str_find_char(text, '-'));
+	int64_t made_ms;
 
-	for (size_t i = 0; i < dash; i++)
-		if (!(text.ptr[i] >= '0' && text.ptr[i] <= '9') &&
-		    !(text.ptr[i] >= 'A' && text.ptr[i] <= 'Z'))
-			return text;
-	return dash == DELIVER_ID_LEN ? str_slice(text, 0, dash) : text;
+	return deliver_id_time(id, &made_ms) ? id : text;
 }
 
 /* A Message-ID is asked for with or without its brackets, an address in any case. */

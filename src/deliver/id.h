@@ -7,11 +7,14 @@
 #ifndef DELIVER_ID_H
 #define DELIVER_ID_H
 
-#include <stdint.h>
+#include "base/str.h"
 
 enum { DELIVER_ID_LEN = 15 };
 
 /* `time_ms` since the epoch; out is not NUL-terminated. */
 void deliver_id_make(int64_t time_ms, uint64_t sequence, char out[static DELIVER_ID_LEN]);
+
+/* The time that an id was made with; false: it is none of ours. */
+bool deliver_id_time(str id, int64_t *time_ms);
 
 #endif

@@ -139,11 +139,10 @@ static void prepared(struct job *job)
 {
 	struct control_call *c = (struct control_call *)job;
 
-	if (c->failed.code != ERR_OK || !c->call.change) {
+	if (c->failed.code != ERR_OK || !operation_commit(&c->call, &c->op)) {
 		end(c);
 		return;
 	}
-	c->op = (struct commit_op){ .kind = COMMIT_DIRECTORY, .directory = *c->call.change };
 	c->commit = (struct commit){ .loop = http_loop(c->exchange),
 		                     .done = committed,
 		                     .arena = http_arena(c->exchange),

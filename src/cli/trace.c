@@ -181,9 +181,9 @@ const struct command trace_command = {
 	.summary = "everything that happened to a message",
 	.help = "Usage: postrider trace QUEUE-ID|MESSAGE-ID|ADDRESS\n"
 		"\n"
-		"Shows what happened to a message, or to all mail from or to an address, in order. A queue "
-		"id\n"
-		"stands in a message's Received field after \"id\", and in the reply its sender was given.\n"
-		"Works with and without a running server.\n",
+		"Shows what happened to a message, or to all mail from or to an address, in order:\n"
+		"received, sent, tried in vain, returned. A queue id stands in a message's Received field\n"
+		"after \"id\", and in the reply its sender was given; queue list shows those of mail on\n"
+		"its way, of each recipient. Works with and without a running server.\n",
 	.run = run,
 };

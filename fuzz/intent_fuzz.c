@@ -1,5 +1,6 @@
 /* Rows of the directory that can be read are written and read again as the same; what is no row is left
- * alone. A message's intent yields targets whose prefixes lie within it. */
+ * alone. A message's intent yields targets whose prefixes lie within it, and recipients that stand for
+ * themselves. */
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -33,6 +34,7 @@ static void check_again(struct arena *arena, const struct directory_row *row)
 	for (size_t i = 0; i < row->target_count; i++)
 		must(str_eq(again.targets[i], row->targets[i]));
 	must(again.limit_count == row->limit_count && again.limit_period_s == row->limit_period_s);
+	must(str_eq(again.details, row->details));
 }
 
 static void check_rows(str in)
@@ -56,21 +58,39 @@ static void check_rows(str in)
 	arena_reset(&arena);
 }
 
+static void check_recipients(str intent, str in, size_t count)
+{
+	struct intent_recipient r, again;
+
+	for (size_t i = 0; i < count && intent_next_recipient(intent, &in, &r).code == ERR_OK; i++) {
+		must(r.size > 0 && (uint64_t)r.at + r.size <= intent.len);
+		str alone = str_slice(intent, r.at, r.at + r.size), rest = alone;
+		must(intent_next_recipient(alone, &rest, &again).code == ERR_OK && rest.len == 0);
+		must(str_eq(again.forward_path, r.forward_path) && str_eq(again.domain, r.domain));
+		must(str_eq(again.reverse_domain, r.reverse_domain) && str_eq(again.orcpt, r.orcpt));
+		must(again.has_reverse_path == r.has_reverse_path && again.notify == r.notify);
+		must(str_eq(again.reverse_path, r.reverse_path));
+	}
+}
+
 static void check_message(str intent)
 {
 	struct intent_message m;
 	struct intent_target t;
+	size_t i = 0;
 	str in = intent;
 
 	if (intent_parse_message(&in, &m).code != ERR_OK) {
 		must(in.len == intent.len);
 		return;
 	}
-	must(m.target_count <= LIMIT_TARGETS);
-	for (size_t i = 0; i < m.target_count && intent_next_target(intent, &in, &t).code == ERR_OK; i++) {
+	must(m.target_count + m.queue_count <= LIMIT_TARGETS);
+	for (; i < m.target_count && intent_next_target(intent, &in, &t).code == ERR_OK; i++) {
 		must(t.prefix.len <= LIMIT_PREFIX && t.prefix_at + t.prefix.len <= intent.len);
 		must(str_eq(str_slice(intent, t.prefix_at, t.prefix_at + t.prefix.len), t.prefix));
 	}
+	if (i == m.target_count)
+		check_recipients(intent, in, m.queue_count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)

@@ -154,16 +154,19 @@
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
 
 /* outbound mail */
-#define LIMIT_QUEUE_REPLY 512u                 /* octets of the last reply that a row keeps */
-#define LIMIT_QUEUE_READY 4000000u             /* recipients ready in memory; the others wait in the store */
-#define LIMIT_TRANSACTION_RECIPIENTS 100u      /* RFC 5321 §4.5.3.1.8: every server takes as many */
-#define LIMIT_SITE_CONNECTIONS_FIRST 5u        /* to one site, before it was seen how that goes */
-#define LIMIT_SITE_CONNECTIONS 20u             /* to one site */
-#define LIMIT_RETRY_FIRST_MS INT64_C(120000)   /* from the first failure to the second attempt */
-#define LIMIT_RETRY_MOST_MS INT64_C(14400000)  /* between two attempts: 4 hours */
+#define LIMIT_ENVID 256u                  /* octets, decoded; RFC 3461 §4.4 says 100 */
+#define LIMIT_ORCPT (LIMIT_PATH + 16u)    /* octets of a type and an address, decoded; RFC 3461 §4.2: 500 */
+#define LIMIT_QUEUE_FRONT (4u * LIMIT_KB) /* octets of an intent before its rows */
+#define LIMIT_QUEUE_REPLY 512u            /* octets of the last reply that a row keeps */
+#define LIMIT_QUEUE_READY 4000000u        /* recipients ready in memory; the others wait in the store */
+#define LIMIT_TRANSACTION_RECIPIENTS 100u /* RFC 5321 §4.5.3.1.8: every server takes as many */
+#define LIMIT_SITE_CONNECTIONS_FIRST 5u   /* to one site, before it was seen how that goes */
+#define LIMIT_SITE_CONNECTIONS 20u        /* to one site */
+#define LIMIT_RETRY_FIRST_MS INT64_C(120000)  /* from the first failure to the second attempt */
+#define LIMIT_RETRY_MOST_MS INT64_C(14400000) /* between two attempts: 4 hours */
 #define LIMIT_SITE_RETRY_FIRST_MS INT64_C(30000)
 #define LIMIT_SITE_RETRY_MOST_MS INT64_C(1800000)
-#define LIMIT_SPREAD_MS 60000u                 /* in which what came due during a stop is tried */
+#define LIMIT_SPREAD_MS 60000u /* in which what came due during a stop is tried */
 
 /* flight slots */
 #define LIMIT_FLIGHT_SLOTS 128u        /* threads that may parse foreign octets at once */

@@ -48,7 +48,7 @@ struct queue_target {
 	bool has_reverse_path;
 	str reverse_path;   /* its own, of a forward */
 	str reverse_domain; /* normalised, of the reverse-path that it is sent with; empty: null */
-	str orcpt;          /* decoded; empty: none; <= LIMIT_PATH + 16 */
+	str orcpt;          /* decoded; empty: none; <= LIMIT_ORCPT */
 	uint8_t notify;     /* QUEUE_NOTIFY_... */
 	/* answer */
 	uint64_t queue_id;

@@ -153,10 +153,7 @@ static err check_size(const struct deliver *d)
 	    d->summary.len > LIMIT_SUMMARY)
 		return (err){ ERR_LIMIT, 0,
 			      "a delivery has 1 to 1,000 recipients and a summary of at most 64 KB" };
-	for (size_t i = 0; i < d->queue_count; i++)
-		if (d->queue[i].domain.len > LIMIT_DOMAIN || d->queue[i].reverse_domain.len > LIMIT_DOMAIN)
-			return (err){ ERR_LIMIT, LIMIT_DOMAIN, "a recipient's domain is too long" };
-	return OK;
+	return d->queue_count ? queue_check_size(d) : OK;
 }
 
 static err deliver_reserve(struct batch *b, struct planned *p)

@@ -1,6 +1,26 @@
 /* Rows of the queue: new ones of a delivery, and what becomes of them. */
 #include "store/queue_internal.h"
 
+static bool fits(const struct queue_target *t)
+{
+	return t->forward_path.len <= LIMIT_PATH && t->domain.len <= LIMIT_DOMAIN &&
+	       t->reverse_path.len <= LIMIT_PATH && t->reverse_domain.len <= LIMIT_DOMAIN &&
+	       t->orcpt.len <= LIMIT_ORCPT;
+}
+
+err queue_check_size(const struct deliver *d)
+{
+	static_assert(LIMIT_QUEUE_FRONT >= 2 * LIMIT_PATH + LIMIT_ENVID + 256, "an envelope fits its part");
+
+	if (d->id.len > 32 || d->reverse_path.len > LIMIT_PATH || d->envelope.login.len > LIMIT_PATH ||
+	    d->envelope.envid.len > LIMIT_ENVID)
+		return (err){ ERR_LIMIT, 0, "the envelope is too long" };
+	for (size_t i = 0; i < d->queue_count; i++)
+		if (!fits(&d->queue[i]))
+			return (err){ ERR_LIMIT, (uint32_t)i, "an address of a recipient is too long" };
+	return OK;
+}
+
 err queue_add_rows(struct database *db, const struct deliver *d, uint64_t content_id,
                    const struct intent_recipient *places)
 {

@@ -163,9 +163,127 @@ static void test_cut(void **state)
 	arena_reset(&arena);
 }
 
+/* --- messages --- */
+
+/* id "a", reverse-path "s@d", time 5 */
+#define FRONT \
+	"\x01" \
+	"a" \
+	"\x03s@d\x05"
+#define MESSAGE_1 \
+	"\x01" FRONT "\x01" \
+	"\x07\x01\x02\x03\x00\x02p:"
+/* envelope: envid "e", login "l", RET F, 8BITMIME, SMTPUTF8 and forwarded, priority -1, marketing, sender 9,
+ * hold 1, expires 2, by 3, mode R */
+#define ENVELOPE \
+	"\x01" \
+	"e" \
+	"\x01l\x46\x01\x03\xff\x01\x01\x09\x01\x02\x03\x52"
+#define TO_1 \
+	"\x03x@y\x01y\x01" \
+	"d" \
+	"\x00\x04\x00"
+#define TO_2 \
+	"\x03z@y\x01y\x01q\x03r;z\x00\x01\x01" \
+	"R"
+#define MESSAGE_2 "\x02" FRONT "\x00\x02" ENVELOPE TO_1 TO_2
+
+static const struct {
+	str octets;
+	err_code code;
+	size_t target_count, queue_count;
+} messages[] = {
+	{ STR_INIT(MESSAGE_1), ERR_OK, 1, 0 },
+	{ STR_INIT(MESSAGE_2), ERR_OK, 0, 2 },
+	{ STR_INIT("\x00" FRONT "\x01"), ERR_CORRUPT, 0, 0 },
+	{ STR_INIT("\x03" FRONT "\x00\x01" ENVELOPE TO_1), ERR_CORRUPT, 0, 0 },
+	/* an envelope for nobody; 1,001 recipients in all; a body and a lane that there are not */
+	{ STR_INIT("\x02" FRONT "\x01\x00" ENVELOPE), ERR_CORRUPT, 0, 0 },
+	{ STR_INIT("\x02" FRONT "\x01\xe8\x07" ENVELOPE), ERR_CORRUPT, 0, 0 },
+	{ STR_INIT("\x02" FRONT "\x00\x01\x00\x00\x00\x03\x00\x00\x00\x00\x00\x00\x00\x00"), ERR_CORRUPT, 0,
+	  0 },
+	{ STR_INIT("\x02" FRONT "\x00\x01\x00\x00\x00\x00\x00\x00\x02\x00\x00\x00\x00\x00"), ERR_CORRUPT, 0,
+	  0 },
+};
+
+static void test_messages(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof messages / sizeof messages[0]; i++) {
+		struct intent_message m;
+		str in = messages[i].octets;
+
+		print_message("message %zu\n", i);
+		assert_int_equal(intent_parse_message(&in, &m).code, messages[i].code);
+		if (messages[i].code != ERR_OK) {
+			assert_int_equal(in.len, messages[i].octets.len);
+			continue;
+		}
+		assert_int_equal(m.target_count, messages[i].target_count);
+		assert_int_equal(m.queue_count, messages[i].queue_count);
+		assert_true(str_eq(m.id, STR("a")) && str_eq(m.reverse_path, STR("s@d")) &&
+		            m.received_ms == 5);
+	}
+}
+
+/* Those of before have no recipients; a recipient's own octets are enough to read it again. */
+static void test_recipients(void **state)
+{
+	const str former = STR_INIT(MESSAGE_1), whole = STR_INIT(MESSAGE_2);
+	struct intent_message m;
+	struct intent_target t;
+	struct intent_recipient r, alone;
+	str in = former;
+
+	(void)state;
+	assert_int_equal(intent_parse_message(&in, &m).code, ERR_OK);
+	assert_int_equal(intent_next_target(former, &in, &t).code, ERR_OK);
+	assert_true(in.len == 0 && t.account_id == 7 && t.uid == 2 && str_eq(t.prefix, STR("p:")));
+	in = whole;
+	assert_int_equal(intent_parse_message(&in, &m).code, ERR_OK);
+	assert_true(str_eq(m.envelope.envid, STR("e")) && str_eq(m.envelope.login, STR("l")));
+	assert_true(m.envelope.ret == 'F' && m.envelope.body == QUEUE_BODY_8BIT && m.envelope.smtputf8 &&
+	            m.envelope.forwarded && !m.envelope.by_trace && m.envelope.priority == -1);
+	assert_true(m.envelope.lane == QUEUE_MARKETING && m.envelope.sender == 9);
+	assert_true(m.envelope.hold_until_ms == 1 && m.envelope.expires_ms == 2 && m.envelope.by_ms == 3 &&
+	            m.envelope.by_mode == 'R');
+	assert_int_equal(intent_next_recipient(whole, &in, &r).code, ERR_OK);
+	assert_true(str_eq(r.forward_path, STR("x@y")) && r.notify == QUEUE_NOTIFY_FAILURE &&
+	            !r.has_reverse_path);
+	assert_int_equal(intent_next_recipient(whole, &in, &r).code, ERR_OK);
+	assert_true(in.len == 0 && r.at + r.size == whole.len);
+	in = str_slice(whole, r.at, r.at + r.size);
+	assert_int_equal(intent_next_recipient(in, &in, &alone).code, ERR_OK);
+	assert_true(str_eq(alone.forward_path, STR("z@y")) && str_eq(alone.domain, STR("y")) &&
+	            str_eq(alone.reverse_domain, STR("q")) && str_eq(alone.orcpt, STR("r;z")) &&
+	            alone.has_reverse_path && str_eq(alone.reverse_path, STR("R")));
+}
+
+/* One that ends anywhere before its end yields less. */
+static void test_messages_cut(void **state)
+{
+	const str whole = STR_INIT(MESSAGE_2);
+
+	(void)state;
+	for (size_t len = 0; len < whole.len; len++) {
+		struct intent_message m = { .queue_count = 0 };
+		struct intent_recipient r;
+		size_t got = 0;
+		str cut = str_slice(whole, 0, len), in = cut;
+
+		if (intent_parse_message(&in, &m).code == ERR_OK)
+			while (got < m.queue_count && intent_next_recipient(cut, &in, &r).code == ERR_OK)
+				got++;
+		assert_true(got < 2);
+	}
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_round_trip), cmocka_unit_test(test_octets),
-		                            cmocka_unit_test(test_cut) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_trip), cmocka_unit_test(test_octets),
+		cmocka_unit_test(test_cut),        cmocka_unit_test(test_messages),
+		cmocka_unit_test(test_recipients), cmocka_unit_test(test_messages_cut)
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,6 @@
 
 #include "base/file.h"
 
-enum { FRONT_MOST = 4 * LIMIT_KB }; /* octets of an intent before its rows: id, reverse-path, envelope */
-
 /* --- rows --- */
 
 static err copy_row(struct arena *arena, struct database *db, enum query q, struct queue_row *row)
@@ -134,7 +132,7 @@ static err read_run(struct segment *segment, struct arena *arena, uint64_t at, u
 static err read_front(struct segment *segment, struct arena *arena, const struct content_place *p,
                       const struct record_head *head, struct intent_message *out)
 {
-	uint64_t size = head->intent_size < FRONT_MOST ? head->intent_size : FRONT_MOST;
+	uint64_t size = head->intent_size < LIMIT_QUEUE_FRONT ? head->intent_size : LIMIT_QUEUE_FRONT;
 	str front;
 
 	TRY(read_run(segment, arena, p->offset + RECORD_HEAD_SIZE, size, &front));

@@ -36,8 +36,8 @@ enum queue_body { QUEUE_BODY_7BIT, QUEUE_BODY_8BIT, QUEUE_BODY_BINARY };
 
 /* What holds for all recipients of a message. All zero: nothing was said. */
 struct queue_envelope {
-	str envid; /* RFC 3461 §4.4, decoded; empty: none */
-	str login; /* who submitted it; empty: nobody logged in */
+	str envid; /* RFC 3461 §4.4, decoded; empty: none; <= LIMIT_ENVID */
+	str login; /* who submitted it; empty: nobody logged in; <= LIMIT_PATH */
 	char ret;  /* RFC 3461 §4.3: 'F' full, 'H' headers, 0 */
 	enum queue_body body;
 	bool smtputf8;

@@ -11,6 +11,9 @@ static inline uint64_t queue_id_of(uint64_t content_id, size_t i)
 	return content_id << QUEUE_ID_BITS | i;
 }
 
+/* Whether the texts are as short as their readers take them; ERR_LIMIT. */
+err queue_check_size(const struct deliver *d) MUST_USE;
+
 /* Inside the transaction: one row for each of d->queue, whose places in the intent are known. */
 err queue_add_rows(struct database *db, const struct deliver *d, uint64_t content_id,
                    const struct intent_recipient *places) MUST_USE;

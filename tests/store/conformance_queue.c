@@ -192,6 +192,32 @@ static void test_both_kinds(void **state)
 	queue_close(&m);
 }
 
+/* What could be written and not be read again is not taken. */
+static void refuse_long_texts(struct fixture *f)
+{
+	static char octets_of_one[LIMIT_PATH + 17];
+	struct queue_target one = to("bob@e.example", "e.example");
+	struct queue_envelope envelope = { .lane = QUEUE_MARKETING };
+	str *const texts[] = { &envelope.envid, &envelope.login,   &one.forward_path,
+		               &one.orcpt,      &one.reverse_path, &one.reverse_domain };
+	const size_t most[] = { LIMIT_ENVID, LIMIT_PATH, LIMIT_PATH, LIMIT_ORCPT, LIMIT_PATH, LIMIT_DOMAIN };
+	struct queue_message m;
+	struct queue_recipient r;
+
+	memset(octets_of_one, 'a', sizeof octets_of_one);
+	one.has_reverse_path = true;
+	for (size_t i = 0; i < sizeof most / sizeof *most; i++) {
+		*texts[i] = (str){ octets_of_one, most[i] + 1 };
+		assert_err(enqueue(f, octets(f, 10), &one, 1, &envelope), ERR_LIMIT);
+		*texts[i] = (str){ octets_of_one, most[i] };
+		assert_err(enqueue(f, octets(f, 10), &one, 1, &envelope), ERR_OK);
+	}
+	assert_err(queue_open(f->store, &f->arena, &one.queue_id, 1, &m, &r), ERR_OK);
+	assert_true(m.envelope.envid.len == LIMIT_ENVID && m.envelope.login.len == LIMIT_PATH &&
+	            r.orcpt.len == LIMIT_ORCPT && r.reverse_path.len == LIMIT_PATH);
+	queue_close(&m);
+}
+
 static void test_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -208,6 +234,7 @@ static void test_refused(void **state)
 	memset(long_domain, 'a', LIMIT_DOMAIN + 1);
 	one.domain = str_of(long_domain);
 	assert_err(enqueue(f, octets(f, 10), &one, 1, NULL), ERR_LIMIT);
+	refuse_long_texts(f);
 }
 
 /* From the first failure to the end. */

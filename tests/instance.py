@@ -49,6 +49,13 @@ def free_port_base():
     raise RuntimeError("no free port base on 127.0.0.1")
 
 
+def queue_fill(one, *args, stdin=b""):
+    """Puts rows into the queue of a stopped instance (tests/store/queue_fill.c); gives their ids."""
+    tool = default_binary().parent / "tests" / "store" / "queue_fill"
+    done = subprocess.run([tool, one.dir / "data", *map(str, args)], input=stdin, capture_output=True, check=True)
+    return [int(line) for line in done.stdout.split()]
+
+
 def preload(binary, *libraries):
     """LD_PRELOAD for these libraries; a sanitizer's runtime has to come first where the binary has one."""
     first = []

@@ -12,7 +12,7 @@ import threading
 import pytest
 
 import clients
-from instance import PASSWORD
+from instance import PASSWORD, queue_fill
 
 ANN = "ann@shop.example"
 FAR = "far@client.example"
@@ -109,6 +109,21 @@ def test_backup_while_mail_arrives(shop, make_instance, tmp_path):
     assert len(new) == 1
     assert not new & set(live), "a UID that the old server gave after the backup was given again"
     one.verify()
+
+
+def test_messages_that_only_the_queue_names(shop, make_instance, tmp_path):
+    """Small and large ones, a large one as a file of its own; their recipients go on where they stood."""
+    shop.stop()
+    shop.cli("queue", "freeze")
+    for number, content in enumerate((message(1), LARGE)):
+        queue_fill(shop, "add", f"MI9DCT3Y8A1B2C{number}", ANN, "transactional", FAR, "b@far.example", stdin=content)
+    before = shop.json_lines("queue", "list")
+    answer = shop.json("backup", tmp_path / "backup")
+    assert answer["files"] == 1
+    one, _ = restored(make_instance, tmp_path / "backup")
+    one.cli("queue", "freeze")
+    assert one.json_lines("queue", "list") == before and len(before) == 4
+    assert one.json("verify")["recipients"] == 4
 
 
 def test_new_uids_are_far_above(shop, make_instance, tmp_path):

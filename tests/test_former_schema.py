@@ -13,6 +13,8 @@ import tarfile
 
 import pytest
 
+from instance import queue_fill
+
 ARCHIVE = pathlib.Path(__file__).parent / "data" / "store-1.tar.gz"
 ANNA, BERT, CARL = "anna@shop.example", "bert@shop.example", "carl@shop.example"
 MAIL = {ANNA: ["for anna", "large"], BERT: ["for both", "for bert"]}
@@ -74,6 +76,21 @@ def test_taken_up(old):
     old.stop()
     old.start()
     assert "new" in subjects(old, BERT)
+
+
+def test_taken_up_with_a_queue(old):
+    """Its mail goes out from the first start on; records without recipients and with them stand side by side."""
+    old.cli("queue", "freeze")
+    assert old.json_lines("queue", "list") == []
+    queue_fill(old, "add", "MI9DCT3Y8A1B2C3", ANNA, "transactional", "x@far.example", stdin=b"Subject: out\r\n\r\n")
+    [row] = old.json_lines("queue", "list")
+    assert row["forward_path"] == "x@far.example"
+    assert old.json("verify")["recipients"] == 1
+    (old.dir / "data" / "postrider.db").unlink()
+    repaired = old.json("verify", "--repair")["repaired"]
+    assert repaired["held"] == 1 and repaired["accounts"] == 3
+    old.start()
+    assert subjects(old, ANNA) == sorted(MAIL[ANNA])
 
 
 def test_without_a_server(old, tmp_path):

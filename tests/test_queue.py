@@ -4,14 +4,11 @@ Rows are put into it by build/tests/store/queue_fill while no server runs; queue
 """
 
 import json
-import os
-import pathlib
-import subprocess
 import time
 
 import pytest
 
-from instance import ROOT
+from instance import queue_fill
 
 ID_A, ID_B, ID_C = "MI9DCT3Y8A1B2C3", "MI9DCT3Y8A1B2C4", "MI9DCT3Y8A1B2C5"
 KEYS = {"id", "message_id", "reverse_path", "forward_path", "lane", "state", "attempts", "next_attempt", "last_reply"}
@@ -25,13 +22,6 @@ def base36(n):
         n, rest = divmod(n, 36)
         digits = "0123456789abcdefghijklmnopqrstuvwxyz"[rest] + digits
     return digits
-
-
-def fill(one, *args, stdin=b""):
-    tool = pathlib.Path(os.environ.get("POSTRIDER_BIN", ROOT / "build" / "postrider")).resolve().parent
-    done = subprocess.run([tool / "tests" / "store" / "queue_fill", one.dir / "data", *map(str, args)], input=stdin,
-                          capture_output=True, check=True)
-    return [int(line) for line in done.stdout.split()]
 
 
 def message_id_now():
@@ -50,12 +40,12 @@ class Queue:
         self.one = one
         one.cli("queue", "freeze")
         self.id_a = message_id_now()
-        ids = fill(one, "add", self.id_a, ANN, "transactional", "bob@far.example", "Cy@near.example",
-                   stdin=MESSAGE % b"a")
+        ids = queue_fill(one, "add", self.id_a, ANN, "transactional", "bob@far.example", "Cy@near.example",
+                         stdin=MESSAGE % b"a")
         self.due_ms = int(time.time() * 1000) + 3600_000
-        fill(one, "wait", ids[1], self.due_ms, "450 4.7.1 come back\nlater")
-        ids += fill(one, "add", ID_B, "", "transactional", "bob@far.example", stdin=b"Subject: x\r\n\r\n")
-        ids += fill(one, "add", ID_C, NEWS, "marketing", "d@far.example", stdin=MESSAGE % b"c")
+        queue_fill(one, "wait", ids[1], self.due_ms, "450 4.7.1 come back\nlater")
+        ids += queue_fill(one, "add", ID_B, "", "transactional", "bob@far.example", stdin=b"Subject: x\r\n\r\n")
+        ids += queue_fill(one, "add", ID_C, NEWS, "marketing", "d@far.example", stdin=MESSAGE % b"c")
         self.a1, self.a2, self.b, self.c = (f"{m}-{base36(n)}" for m, n in
                                             zip((self.id_a, self.id_a, ID_B, ID_C), ids))
 
@@ -202,8 +192,8 @@ def test_pages(make_instance):
     one = make_instance()
     one.cli("queue", "freeze")
     for n in range(3):
-        fill(one, "add", f"M{n}", ANN, "transactional", *(f"r{n}x{i}@d{i % 7}.example" for i in range(700)),
-             stdin=MESSAGE % b"p")
+        queue_fill(one, "add", f"M{n}", ANN, "transactional", *(f"r{n}x{i}@d{i % 7}.example" for i in range(700)),
+                   stdin=MESSAGE % b"p")
     one.start()
     queue = Queue.__new__(Queue)
     queue.one = one

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from instance import queue_fill
+
 ANNA, BERT = "anna@shop.example", "bert@shop.example"
 LARGE = 300 * 1024  # over LIMIT_RECORD_CONTENT: a file of its own
 
@@ -74,7 +76,7 @@ def found(one, kind, *args):
 def test_sound_with_and_without_server(shop):
     for _ in range(2):
         verdict = shop.json("verify")
-        assert verdict == {"ok": True, "messages": 5, "problems": []}
+        assert verdict == {"ok": True, "messages": 5, "recipients": 0, "problems": []}
         assert b"5 messages, 4 contents: all is sound." in shop.cli("verify").stdout
         shop.stop()
 
@@ -272,3 +274,67 @@ def test_an_app_of_nobody(shop):
     verdict = shop.json("verify", "--repair")
     assert verdict["ok"] and verdict["repaired"]["counts"]
     shop.verify()
+
+
+# -- recipients of outbound mail ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def sender(shop):
+    """The shop, stopped and frozen, with a small message for two recipients and a large one for a third."""
+    shop.stop()
+    shop.cli("queue", "freeze")
+    shop.queued = queue_fill(shop, "add", "MI9DCT3Y8A1B2C3", ANNA, "transactional", "x@far.example",
+                             "y@near.example", stdin=message(b"small"))
+    shop.queued += queue_fill(shop, "add", "MI9DCT3Y8A1B2C4", ANNA, "marketing", "z@far.example",
+                              stdin=message(b"sent-large", LARGE))
+    return shop
+
+
+def queued(one):
+    """[(forward-path, state)], in the order of their ids."""
+    return [(row["forward_path"], row["state"]) for row in one.json_lines("queue", "list")]
+
+
+def test_recipients_are_counted(sender):
+    verdict = sender.json("verify")
+    assert verdict == {"ok": True, "messages": 5, "recipients": 3, "problems": []}
+    assert b"5 messages, 6 contents, 3 recipients in the queue: all is sound." in sender.cli("verify").stdout
+
+
+@pytest.mark.parametrize("sql, kind", [
+    ("UPDATE queue SET path_at = 1000000 WHERE queue_id = {0}", "queue"),
+    ("UPDATE queue SET queue_id = 77 << 10 WHERE queue_id = {0}", "queue"),
+    ("DELETE FROM queue WHERE queue_id = {0}", "references"),
+])
+def test_recipients_that_contradict_their_message(sender, sql, kind):
+    with contextlib.closing(sqlite3.connect(data(sender) / "postrider.db")) as db:
+        assert db.execute(sql.format(sender.queued[0])).rowcount == 1
+        db.commit()
+    assert kind in {p["kind"] for p in sender.json("verify", code=65)["problems"]}
+
+
+@pytest.mark.parametrize("refs", [0, 7])
+def test_counts_of_recipients_messages_are_repaired(sender, refs):
+    before = queued(sender)
+    with contextlib.closing(sqlite3.connect(data(sender) / "postrider.db")) as db:
+        db.execute(f"UPDATE content SET refs = {refs}")
+        db.commit()
+    sender.json("verify", code=65)
+    assert sender.json("verify", "--repair")["repaired"]["counts"]
+    sender.verify()
+    assert queued(sender) == before and len(before) == 3
+
+
+def test_recipients_are_rebuilt_held(sender):
+    """Nobody gets a message twice because a database was lost: a person decides."""
+    assert {state for _, state in queued(sender)} != {"held"}
+    (data(sender) / "postrider.db").unlink()
+    text = sender.cli("verify", "--repair").stdout
+    assert b"3 recipients of outbound mail are held" in text
+    assert queued(sender) == [("x@far.example", "held"), ("y@near.example", "held"), ("z@far.example", "held")]
+    verdict = sender.json("verify")
+    assert verdict["ok"] and verdict["recipients"] == 3
+    sender.cli("queue", "release", "--all")
+    assert {state for _, state in queued(sender)} & {"held"} == set()
+    sender.verify()

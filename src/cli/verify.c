@@ -24,7 +24,10 @@ static void print_report(const struct verify_report *report)
 {
 	for (const struct verify_problem *p = report->first; p; p = p->next)
 		printf("%-10s  %s: %s%s\n", p->kind, p->where, p->what, p->repairable ? " (repairable)" : "");
-	printf("%" PRIu64 " messages, %" PRIu64 " contents: ", report->messages, report->contents);
+	printf("%" PRIu64 " messages, %" PRIu64 " contents", report->messages, report->contents);
+	if (report->queued)
+		printf(", %" PRIu64 " recipients in the queue", report->queued);
+	printf(": ");
 	if (report->problem_count == 0)
 		puts("all is sound.");
 	else
@@ -44,10 +47,10 @@ static json_t *repairs_of(const struct repairs *done)
 
 	if (!done->rebuilt)
 		return json_pack("{s:b, s:b}", "counts", done->counted, "rebuilt", false);
-	return json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:s?}", "counts", false, "rebuilt", true,
-	                 "accounts", (json_int_t)r->accounts, "messages", (json_int_t)r->messages, "homeless",
-	                 (json_int_t)r->homeless, "lost", (json_int_t)r->lost, "gaps", (json_int_t)r->gaps,
-	                 "set_aside", r->set_aside);
+	return json_pack("{s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:s?}", "counts", false, "rebuilt", true,
+	                 "accounts", (json_int_t)r->accounts, "messages", (json_int_t)r->messages, "held",
+	                 (json_int_t)r->queued, "homeless", (json_int_t)r->homeless, "lost",
+	                 (json_int_t)r->lost, "gaps", (json_int_t)r->gaps, "set_aside", r->set_aside);
 }
 
 static void print_repairs(const struct repairs *done)
@@ -61,6 +64,10 @@ static void print_repairs(const struct repairs *done)
 	printf("Rebuilt the database from the segments: %" PRIu64 " accounts, %" PRIu64 " messages.\n",
 	       r->accounts, r->messages);
 	puts("Messages that were deleted in the last days may be back.");
+	if (r->queued)
+		printf("%" PRIu64 " recipients of outbound mail are held: they may have had it already "
+		       "(postrider queue list).\n",
+		       r->queued);
 	if (r->homeless)
 		printf("%" PRIu64 " deliveries to mailboxes that are gone were left out.\n", r->homeless);
 	if (r->lost)
@@ -78,8 +85,9 @@ static int answer(const struct command_line *line, const struct repairs *done,
 	bool ok = report->problem_count == 0;
 
 	if (line->json) {
-		json_t *object = json_pack("{s:b, s:I, s:o}", "ok", ok, "messages",
-		                           (json_int_t)report->messages, "problems", problems_of(report));
+		json_t *object =
+			json_pack("{s:b, s:I, s:I, s:o}", "ok", ok, "messages", (json_int_t)report->messages,
+		                  "recipients", (json_int_t)report->queued, "problems", problems_of(report));
 		if (done->wanted)
 			json_object_set_new(object, "repaired", repairs_of(done));
 		command_print_json(object);
@@ -167,6 +175,7 @@ const struct command verify_command = {
 		"a\n"
 		"             missing or damaged database from the segments, the old one set aside beside "
 		"it.\n"
-		"             Messages deleted in the last days may then come back. No message is removed.\n",
+		"             Messages deleted in the last days may then come back. No message is removed.\n"
+		"             Recipients of outbound mail come back held: some may have had it already.\n",
 	.run = run,
 };

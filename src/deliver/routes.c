@@ -41,3 +41,56 @@ const struct route_entry *routes_choose(const struct directory *directory, str d
 	}
 	return route ? route : find(directory, STR("*"), reverse_domain);
 }
+
+bool routes_differ_by_sender(const struct directory *directory)
+{
+	size_t count;
+	const struct route_entry *const *routes = directory_routes(directory, &count);
+
+	for (size_t i = 0; i < count; i++)
+		if (routes[i]->sender.len)
+			return true;
+	return false;
+}
+
+/* Draws one of those from `from` on to the place `from`. */
+static void draw(const struct route_entry *route, uint64_t random, size_t from, uint8_t *order)
+{
+	uint64_t sum = 0;
+	size_t at = from;
+
+	for (size_t i = from; i < route->host_count; i++)
+		sum += route->hosts[order[i]].weight;
+	if (sum == 0)
+		return;
+	for (uint64_t rest = random % sum; rest >= route->hosts[order[at]].weight; at++)
+		rest -= route->hosts[order[at]].weight;
+	uint8_t drawn = order[at];
+	memmove(order + from + 1, order + from, at - from);
+	order[from] = drawn;
+}
+
+void route_order(const struct route_entry *route, const uint64_t random[static LIMIT_ROUTE_HOSTS],
+                 uint8_t order[static LIMIT_ROUTE_HOSTS])
+{
+	assert(route->host_count <= LIMIT_ROUTE_HOSTS);
+	for (size_t i = 0; i < route->host_count; i++)
+		order[i] = (uint8_t)i;
+	for (size_t i = 0; i < route->host_count; i++)
+		draw(route, random[i], i, order);
+}
+
+void route_add_site(struct buf *out, const struct route_entry *route)
+{
+	static const char *const tls[] = { "none", "may", "require", "verify" };
+
+	for (size_t i = 0; i < route->host_count; i++) {
+		const struct route_host *h = &route->hosts[i];
+		buf_add(out, i ? STR(",") : STR(""));
+		buf_add(out, h->name);
+		buf_add_format(out, ":%u=%u", h->port, h->weight);
+	}
+	buf_add_format(out, " %s %s", route->lmtp ? "lmtp" : "smtp", tls[route->tls]);
+	buf_add(out, route->user.len ? STR(" as ") : STR(""));
+	buf_add(out, route->user);
+}

@@ -19,4 +19,16 @@
  * lives as long as the snapshot. */
 const struct route_entry *routes_choose(const struct directory *directory, str domain, str reverse_domain);
 
+/* Is there a route for the mail of one sender's domain? Else the reverse-path makes no difference. */
+bool routes_differ_by_sender(const struct directory *directory);
+
+/* In which order the route's smarthosts are to be tried: as they stand, or, where they have weights, drawn by
+ * these, with a number of `random` (base/random.h) for each. `order` holds indices into route->hosts. */
+void route_order(const struct route_entry *route, const uint64_t random[static LIMIT_ROUTE_HOSTS],
+                 uint8_t order[static LIMIT_ROUTE_HOSTS]);
+
+/* Appends what one route's smarthosts and everything about how they are spoken to are called together: mail
+ * of routes that agree in all of it goes to one site. No secret is in it. */
+void route_add_site(struct buf *out, const struct route_entry *route);
+
 #endif

@@ -116,6 +116,72 @@ static void test_long(void **state)
 	directory_release(d);
 }
 
+static void test_differ(void **state)
+{
+	const struct directory *d = directory_acquire(store);
+
+	(void)state;
+	assert_true(routes_differ_by_sender(d));
+	directory_release(d);
+}
+
+static const struct {
+	uint32_t weights[4];
+	uint64_t random[4];
+	uint8_t order[4];
+	size_t count;
+} orders[] = {
+	{ { 0 }, { 0 }, { 0 }, 0 },
+	{ { 0, 0, 0, 0 }, { 3, 2, 1, 0 }, { 0, 1, 2, 3 }, 4 }, /* as they stand */
+	{ { 1, 1, 1, 1 }, { 0, 0, 0, 0 }, { 0, 1, 2, 3 }, 4 },
+	{ { 1, 1, 1, 1 }, { 3, 2, 1, 0 }, { 3, 2, 1, 0 }, 4 },
+	{ { 3, 1 }, { 2 }, { 0, 1 }, 2 },
+	{ { 3, 1 }, { 3 }, { 1, 0 }, 2 },
+	{ { 3, 1 }, { 4 }, { 0, 1 }, 2 },
+	{ { 1000, 1000, 1, 1000 }, { 2000, 1999, 0, 0 }, { 2, 1, 0, 3 }, 4 },
+	{ { 1, 1, 1, 1 }, { UINT64_MAX, 0, 0, 0 }, { 3, 0, 1, 2 }, 4 },
+};
+
+static void test_order(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+		struct route_host hosts[4] = { 0 };
+		uint64_t random[LIMIT_ROUTE_HOSTS] = { 0 };
+		uint8_t order[LIMIT_ROUTE_HOSTS];
+		struct route_entry route = { .hosts = hosts, .host_count = orders[i].count };
+
+		print_message("%zu\n", i);
+		for (size_t h = 0; h < 4; h++)
+			hosts[h].weight = orders[i].weights[h];
+		memcpy(random, orders[i].random, sizeof orders[i].random);
+		route_order(&route, random, order);
+		assert_memory_equal(order, orders[i].order, orders[i].count);
+	}
+}
+
+static void test_site(void **state)
+{
+	static const struct route_host hosts[] = { { STR_INIT("a.example"), 587, 0 },
+		                                   { STR_INIT("[::1]"), 24, 0 } };
+	struct route_entry route = { .hosts = hosts,
+		                     .host_count = 2,
+		                     .user = STR_INIT("u"),
+		                     .secret = STR_INIT("hidden"),
+		                     .tls = ROUTE_TLS_VERIFY };
+	char octets[256];
+	struct buf out;
+
+	(void)state;
+	buf_init_fixed(&out, octets, sizeof octets);
+	route_add_site(&out, &route);
+	assert_true(str_eq(buf_str(&out), STR("a.example:587=0,[::1]:24=0 smtp verify as u")));
+	buf_clear(&out);
+	route = (struct route_entry){ .hosts = hosts + 1, .host_count = 1, .lmtp = true };
+	route_add_site(&out, &route);
+	assert_true(str_eq(buf_str(&out), STR("[::1]:24=0 lmtp none")));
+}
+
 static int setup(void **state)
 {
 	struct store_options options = { .limits = limits_default() };
@@ -142,6 +208,8 @@ static int teardown(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_choose), cmocka_unit_test(test_long) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_choose), cmocka_unit_test(test_long),
+		                            cmocka_unit_test(test_differ), cmocka_unit_test(test_order),
+		                            cmocka_unit_test(test_site) };
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -22,13 +22,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 	if (route_decode(STR("*"), (str){ (const char *)octets, size }, hosts, &route).code == ERR_OK) {
 		buf_init(&text, &arena, LIMIT_MB);
 		route_encode(&text, &route);
-		must(buf_err(&text).code == ERR_OK && text.len <= size); /* a number may have been written longer */
+		must(buf_err(&text).code == ERR_OK &&
+		     text.len <= size); /* a number may have been written longer */
 		must(route_decode(STR("*"), buf_str(&text), hosts_again, &again).code == ERR_OK);
-		must(again.host_count == route.host_count && again.tls == route.tls && again.lmtp == route.lmtp);
+		must(again.host_count == route.host_count && again.tls == route.tls &&
+		     again.lmtp == route.lmtp);
 		must(str_eq(again.user, route.user) && str_eq(again.secret, route.secret));
 		must(memcmp(again.limits, route.limits, sizeof again.limits) == 0);
 		for (size_t i = 0; i < route.host_count; i++)
-			must(str_eq(hosts[i].name, hosts_again[i].name) && hosts[i].port == hosts_again[i].port &&
+			must(str_eq(hosts[i].name, hosts_again[i].name) &&
+			     hosts[i].port == hosts_again[i].port &&
 			     hosts[i].weight == hosts_again[i].weight);
 	}
 	arena_reset(&arena);

@@ -1,6 +1,7 @@
 #include "admin/operation.h"
 
 #include "admin/operation_internal.h"
+#include "admin/outbound.h"
 
 static const struct operation operations[] = {
 	/* clang-format off */
@@ -85,6 +86,14 @@ bool operation_commit(const struct operation_call *call, struct commit_op *out)
 	else if (call->attempts)
 		*out = (struct commit_op){ .kind = COMMIT_ATTEMPT, .attempts = *call->attempts };
 	return call->change || call->attempts;
+}
+
+void operation_looked_up(struct operation_call *call)
+{
+	json_t *decisions = json_object_get(call->answer, "decisions");
+
+	for (size_t i = 0; i < call->lookup->count; i++)
+		json_array_append_new(decisions, json_of_str(str_of(call->lookup->sentences[i])));
 }
 
 err operation_finish(const struct operation *operation, struct operation_call *call, err committed)

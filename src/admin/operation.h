@@ -22,6 +22,7 @@
 struct config;
 struct flight;
 struct outbound_control;
+struct outbound_lookup;
 
 struct operation_call {
 	/* given; borrowed until the call ends */
@@ -35,6 +36,7 @@ struct operation_call {
 	const struct directory *directory;
 	struct directory_change *change; /* what to commit, in `arena`; NULL: nothing */
 	struct attempts *attempts;       /* the same, of rows of the queue; never both */
+	struct outbound_lookup *lookup;  /* beside an answer: what a queue at work adds to it */
 	str secret;                      /* a password that was made: finish shows it */
 	json_t *answer;                  /* NULL until there is one */
 	json_t *warnings;                /* array of sentences, or NULL */
@@ -61,6 +63,9 @@ void operation_call_init(struct operation_call *call, struct arena *arena, struc
 /* Worker thread or command. After OK either there is something to commit, or call->answer is there. The
  * errors' sentences name the thing, the cause and the way out. */
 err operation_prepare(const struct operation *operation, struct operation_call *call) MUST_USE;
+
+/* After a call->lookup was answered, on its loop: its sentences become part of call->answer. */
+void operation_looked_up(struct operation_call *call);
 
 /* What is to be committed, as it is handed to the committer; false: nothing is. */
 bool operation_commit(const struct operation_call *call, struct commit_op *out);

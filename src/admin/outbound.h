@@ -8,6 +8,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/str.h"
+
+/* Which hosts mail to a domain goes to by MX just now, or which addresses a smarthost has: for people. */
+struct outbound_lookup {
+	str name;     /* normalised domain; or a smarthost's name */
+	bool is_host; /* no MX is looked for */
+	void (*done)(struct outbound_lookup *lookup);
+	void *user;                   /* who asked */
+	const char *const *sentences; /* the answer, until done returns */
+	size_t count;
+};
+
 struct outbound_state {
 	bool frozen;
 	uint64_t ready;             /* recipients in memory whose turn may come */
@@ -15,7 +27,8 @@ struct outbound_state {
 	uint64_t sites, sites_held; /* known; not tried again for now */
 };
 
-/* Callbacks are for any thread, quick, and may be NULL where there is nothing to tell. */
+/* Callbacks are for any thread where nothing else is said, quick, and may be NULL where there is nothing to
+ * tell. */
 struct outbound_control {
 	void *user;
 	/* Routes are not what they were: destinations are to be looked for anew. */
@@ -27,6 +40,9 @@ struct outbound_control {
 	void (*freeze)(void *user, bool frozen);
 	bool (*is_sending)(void *user, uint64_t queue_id);
 	void (*get_state)(void *user, struct outbound_state *out);
+	/* On a loop, and done is called once on the same one, also where nothing was found: that is a
+	 * sentence too. `lookup` stays there until then. */
+	void (*lookup)(void *user, struct outbound_lookup *lookup);
 };
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "admin/limit.h"
 #include "admin/operation_internal.h"
+#include "admin/outbound.h"
 #include "admin/smarthost.h"
 #include "base/limits.h"
 #include "deliver/address.h"
@@ -123,6 +124,20 @@ static const char *explain_route(struct operation_call *call, str domain, const 
 	return r->host_count ? "smarthost" : "mx";
 }
 
+/* What DNS says is a running queue's to know: its first host, or the domain's MX. */
+static err ask_dns(struct operation_call *call, str domain, const struct route_entry *route)
+{
+	struct outbound_lookup *lookup = arena_new(call->arena, struct outbound_lookup, 1);
+	bool is_host = route && route->host_count;
+
+	if (!lookup)
+		return ERR_NO_MEMORY;
+	lookup->is_host = is_host;
+	call->lookup = lookup;
+	/* A copy: the route goes with the snapshot. */
+	return arena_copy(call->arena, is_host ? route->hosts[0].name : domain, &lookup->name);
+}
+
 err route_explain_prepare(struct operation_call *call)
 {
 	str address = { 0 }, from = { 0 };
@@ -141,6 +156,11 @@ err route_explain_prepare(struct operation_call *call)
 	} else {
 		route = routes_choose(call->directory, domain, from.len ? address_domain(from) : STR(""));
 		by = explain_route(call, domain, route, decisions);
+		err e = ask_dns(call, domain, route);
+		if (e.code != ERR_OK) {
+			json_decref(decisions);
+			return e;
+		}
 	}
 	return answer_set(call,
 	                  json_pack("{s:o, s:o, s:s, s:o, s:o}", "address", json_of_str(address), "from",

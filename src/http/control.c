@@ -5,6 +5,7 @@
 
 #include "admin/metrics.h"
 #include "admin/operation.h"
+#include "admin/outbound.h"
 #include "base/limits.h"
 
 /* One operation under way. It passes from the loop to a worker, back, to the committer, and back again. */
@@ -118,6 +119,11 @@ static err parse_arguments(struct control_call *c)
 	return OK;
 }
 
+static bool wants_lookup(const struct control_call *c)
+{
+	return c->failed.code == ERR_OK && c->call.lookup && c->call.outbound && c->call.outbound->lookup;
+}
+
 static void run(struct job *job)
 {
 	struct control_call *c = (struct control_call *)job;
@@ -131,14 +137,28 @@ static void run(struct job *job)
 	c->call.outbound = c->control->outbound;
 	c->failed = operation_prepare(c->operation, &c->call);
 	/* A long list is written out here, not on the loop. */
-	if (c->failed.code == ERR_OK && c->call.answer)
+	if (c->failed.code == ERR_OK && c->call.answer && !wants_lookup(c))
 		c->text = dump_answer(&c->call);
+}
+
+static void looked_up(struct outbound_lookup *lookup)
+{
+	struct control_call *c = lookup->user;
+
+	operation_looked_up(&c->call);
+	end(c);
 }
 
 static void prepared(struct job *job)
 {
 	struct control_call *c = (struct control_call *)job;
 
+	if (wants_lookup(c)) {
+		c->call.lookup->done = looked_up;
+		c->call.lookup->user = c;
+		c->call.outbound->lookup(c->call.outbound->user, c->call.lookup);
+		return;
+	}
 	if (c->failed.code != ERR_OK || !operation_commit(&c->call, &c->op)) {
 		end(c);
 		return;

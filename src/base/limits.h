@@ -68,6 +68,7 @@
 #define LIMIT_ACCEPT_TURN 64u                 /* connections accepted before those there have their turn */
 #define LIMIT_ACCEPT_PAUSE_MS 100u            /* without descriptors: pause before accepting again */
 #define LIMIT_DIAL_LINE 8192u                 /* octets of one line that a command reads from a server */
+#define LIMIT_CONNECT_MS 30000u               /* for a server to answer when we call */
 #define LIMIT_CLOSE_MS 30000u                 /* for a peer to take what is queued when we close */
 #define LIMIT_LINGER_MS 2000u                 /* for a peer to stop sending after that */
 #define LIMIT_HANDSHAKE_TURN 4u               /* TLS handshakes a loop computes before the others' turn */

@@ -206,8 +206,9 @@ static void timer_fired(struct timer *timer)
 		return;
 	}
 	if (c->stage != CONN_SERVED) {
-		conn_end(c,
-		         c->stage == CONN_IN_HEADER ? "no PROXY header in time" : "no TLS handshake in time");
+		conn_end(c, c->stage == CONN_CONNECTING  ? "no answer in time"
+		            : c->stage == CONN_IN_HEADER ? "no PROXY header in time"
+		                                         : "no TLS handshake in time");
 		return;
 	}
 	/* Octets only note their time: moving the deadline waits until it would fire. */
@@ -254,7 +255,13 @@ void conn_begin_close(struct conn *c, const char *why)
 	loop_turn_add(c->loop, &c->turn);
 }
 
-void conn_close(struct conn *conn) { conn_begin_close(conn, "closed"); }
+void conn_close(struct conn *conn)
+{
+	if (conn->stage == CONN_CONNECTING)
+		conn_end(conn, "closed");
+	else
+		conn_begin_close(conn, "closed");
+}
 
 /* A socket closed over input not read answers with a reset, which may overtake the last reply (RFC 9293
  * §3.6.1). Then our side ends first, and the input is read and dropped for a while. */

@@ -21,6 +21,7 @@
 struct conn_tls;
 
 enum conn_stage {
+	CONN_CONNECTING,   /* one of ours: the other end has not answered yet */
 	CONN_IN_HEADER,    /* a PROXY header is due */
 	CONN_IN_HANDSHAKE, /* before the session opens, or after conn_start_tls */
 	CONN_SERVED,
@@ -46,7 +47,9 @@ struct conn {
 		uv_pipe_t pipe;
 	} uv;
 	uv_write_t write;
-	size_t write_octets; /* that `write` waits with */
+	uv_connect_t connect;   /* of one of ours */
+	err_code connect_error; /* how that ended */
+	size_t write_octets;    /* that `write` waits with */
 	struct loop *loop;
 	const struct conn_host *host;
 	const struct conn_service *service;

@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#include "net/client_internal.h"
 #include "net/tls_internal.h"
 
 enum { WHY_MAX = 96, EXPORTED_OCTETS = 32 };
@@ -266,17 +267,16 @@ void conn_tls_took(struct conn *c, size_t size)
 	loop_turn_add(c->loop, &c->turn);
 }
 
-static err begin(struct conn *c)
+/* Takes `ssl`, NULL where there was no memory for it. */
+static err begin(struct conn *c, SSL *ssl)
 {
-	struct conn_tls *t = calloc(1, sizeof *t);
+	struct conn_tls *t = ssl ? calloc(1, sizeof *t) : NULL;
 
-	if (!t)
-		return ERR_NO_MEMORY;
-	t->ssl = tls_accept(c->host->tls, c);
-	if (!t->ssl) {
-		free(t);
+	if (!t) {
+		SSL_free(ssl);
 		return ERR_NO_MEMORY;
 	}
+	t->ssl = ssl;
 	t->loop = c->loop;
 	output_init(&t->sealed);
 	c->tls = t;
@@ -298,9 +298,26 @@ err conn_start_tls(struct conn *conn)
 		return (err){ ERR_CLOSED, 0, "connection is closing, or under TLS" };
 	if (!conn_can_start_tls(conn))
 		return (err){ ERR_MISSING, 0, "there is no certificate" };
-	TRY(begin(conn));
+	TRY(begin(conn, tls_accept(conn->host->tls, conn)));
 	conn->tls->in_clear = true;
 	return OK;
+}
+
+err conn_start_tls_as_client(struct conn *conn, str name)
+{
+	if (conn->closing || conn->ended || conn->tls || conn->stage != CONN_SERVED)
+		return (err){ ERR_CLOSED, 0, "connection is closing, or under TLS" };
+	assert(conn->out.ready_octets == 0);
+	TRY(begin(conn, net_client_tls(conn->host, name, conn)));
+	shake_hands(conn); /* ours is the first word */
+	return OK;
+}
+
+const char *conn_tls_mistrust(const struct conn *conn)
+{
+	long result = SSL_get_verify_result(conn->tls->ssl);
+
+	return result == X509_V_OK ? NULL : X509_verify_cert_error_string(result);
 }
 
 void conn_tls_first(struct conn *c, str octets)
@@ -309,7 +326,7 @@ void conn_tls_first(struct conn *c, str octets)
 		conn_end(c, "there is no certificate for TLS");
 		return;
 	}
-	if (begin(c).code != ERR_OK) {
+	if (begin(c, tls_accept(c->host->tls, c)).code != ERR_OK) {
 		conn_end(c, "out of memory");
 		return;
 	}

@@ -167,7 +167,12 @@
 #define LIMIT_RETRY_MOST_MS INT64_C(14400000) /* between two attempts: 4 hours */
 #define LIMIT_SITE_RETRY_FIRST_MS INT64_C(30000)
 #define LIMIT_SITE_RETRY_MOST_MS INT64_C(1800000)
-#define LIMIT_SPREAD_MS 60000u /* in which what came due during a stop is tried */
+#define LIMIT_RESOLVING 256u            /* destinations that are asked for at a time */
+#define LIMIT_MX_HOSTS 32u              /* of a domain that are looked at */
+#define LIMIT_MX_ADDRESSES 32u          /* of a domain that are tried */
+#define LIMIT_MX_ARENA (64u * LIMIT_KB) /* octets: one domain being asked for */
+#define LIMIT_SITE_NAME 512u            /* octets */
+#define LIMIT_SPREAD_MS 60000u          /* in which what came due during a stop is tried */
 
 /* flight slots */
 #define LIMIT_FLIGHT_SLOTS 128u        /* threads that may parse foreign octets at once */

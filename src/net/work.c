@@ -17,17 +17,18 @@ static const char *const class_names[WORK_CLASS_COUNT] = { "read", "write", "cry
 /* Where cores are short a password gets a tenth of one: a login takes longer, mail does not. That is for
  * those that go first. The others may be a storm of guesses, each as long as ten turns of a loop; they run
  * where nothing else wants to (SCHED_IDLE), since a thread that is merely nice is not left the moment mail
- * wakes up. So that a machine that is never idle still lets a new device in, the first thread takes one of
- * them where it has waited for PATIENCE_MS, and none for as long after it. */
+ * wakes up. So that a machine that is never idle still lets a new device in, a thread of the former takes
+ * one of them where it has waited for PATIENCE_MS, and none for as long after it. */
 enum { PASSWORD_NICE = 10, PATIENCE_MS = 2000 };
 
 struct queue {
 	pthread_mutex_t lock; /* guards all below */
 	pthread_cond_t filled;
-	struct job *first, *last;
-	struct job *last_urgent;  /* of those that go first; NULL: none waits */
+	struct jobs {
+		struct job *first, *last;
+	} urgent, ordinary;
 	unsigned waiting;         /* jobs */
-	int64_t patience_tick_ms; /* passwords: until then the first thread takes what goes first alone */
+	int64_t patience_tick_ms; /* passwords: until then threads for what goes first take nothing else */
 	bool stopping;
 	/* set once, before the threads run */
 	unsigned thread_count;
@@ -73,8 +74,9 @@ static unsigned threads_for(enum work_class class, unsigned cores)
 	case WORK_CRYPTO:
 		return cores; /* computes: more threads than cores would only take turns */
 	case WORK_PASSWORD:
-		return cores > 1 ? cores : 2; /* computes long: one for what goes first, the others for what
-		                                 cores have left over */
+		return cores > 1 ? 2 * (cores - 1) : 2; /* computes long: one core is mail's; half of the
+		                                           threads for what goes first, half for what cores
+		                                           have left over */
 	case WORK_BULK:
 		return cores > 4 ? 2 : 1; /* must never crowd out the others */
 	case WORK_CLASS_COUNT:
@@ -90,59 +92,87 @@ static void done_run(struct post *post)
 	job->done(job);
 }
 
-/* Under the lock, with a job waiting. May the class's first thread have it? Else when to ask again. */
-static bool is_for_first(struct queue *q, int64_t *again_ns)
+static void jobs_add(struct jobs *jobs, struct job *job)
 {
-	int64_t due_ms = q->first->queued_tick_ms + PATIENCE_MS;
-
-	if (q->last_urgent)
-		return true;
-	if (due_ms < q->patience_tick_ms)
-		due_ms = q->patience_tick_ms;
-	*again_ns = due_ms * 1000000;
-	if (clock_tick_ms() < due_ms)
-		return false;
-	q->patience_tick_ms = clock_tick_ms() + PATIENCE_MS;
-	return true;
+	job->next = NULL;
+	if (jobs->first)
+		jobs->last->next = job;
+	else
+		jobs->first = job;
+	jobs->last = job;
 }
 
-static void wait_filled(struct queue *q, bool choosy)
+static struct job *jobs_take(struct jobs *jobs)
 {
-	int64_t again_ns;
+	struct job *job = jobs->first;
 
-	while (!q->stopping) {
-		if (!q->first)
-			pthread_cond_wait(&q->filled, &q->lock);
-		else if (choosy && !is_for_first(q, &again_ns))
-			(void)cond_wait_until(&q->filled, &q->lock, again_ns);
-		else
-			return;
-	}
+	if (job)
+		jobs->first = job->next;
+	return job;
 }
 
-static struct job *job_take(struct queue *q, bool choosy)
+/* What a thread may take. Under the lock. */
+enum taste { ANYTHING, URGENT, ORDINARY };
+
+/* When a thread for urgent work may take what is not; INT64_MAX: there is none. */
+static int64_t patience_ends_ms(const struct queue *q)
 {
+	if (!q->ordinary.first)
+		return INT64_MAX;
+	int64_t waited_ms = q->ordinary.first->queued_tick_ms + PATIENCE_MS;
+	return waited_ms > q->patience_tick_ms ? waited_ms : q->patience_tick_ms;
+}
+
+static struct job *take_one(struct queue *q, enum taste taste)
+{
+	struct job *job = taste == ORDINARY ? NULL : jobs_take(&q->urgent);
+	int64_t now_ms = clock_tick_ms();
+
+	if (job)
+		return job;
+	if (taste == URGENT && patience_ends_ms(q) > now_ms)
+		return NULL;
+	job = jobs_take(&q->ordinary);
+	if (job && taste == URGENT)
+		q->patience_tick_ms = now_ms + PATIENCE_MS;
+	return job;
+}
+
+/* NULL: the end, and nothing is left that this thread may take. */
+static struct job *job_take(struct queue *q, enum taste taste)
+{
+	struct job *job;
+
 	pthread_mutex_lock(&q->lock);
-	wait_filled(q, choosy);
-	struct job *job = q->first;
-	if (job) {
-		q->first = job->next;
-		q->last_urgent = q->last_urgent == job ? NULL : q->last_urgent;
-		q->waiting--;
+	while (!(job = take_one(q, taste)) && !q->stopping) {
+		int64_t until_ms = taste == URGENT ? patience_ends_ms(q) : INT64_MAX;
+		if (until_ms == INT64_MAX)
+			pthread_cond_wait(&q->filled, &q->lock);
+		else
+			(void)cond_wait_until(&q->filled, &q->lock, until_ms * 1000000);
 	}
+	q->waiting -= job != NULL;
 	pthread_mutex_unlock(&q->lock);
 	return job;
 }
 
 /* The thread's own; where it is not allowed the work is done as any other. */
-static void give_way(bool first)
+static void give_way(enum taste taste)
 {
 	struct sched_param none = { 0 };
 
-	if (first)
+	if (taste == URGENT)
 		(void)setpriority(PRIO_PROCESS, 0, getpriority(PRIO_PROCESS, 0) + PASSWORD_NICE);
 	else
 		(void)pthread_setschedparam(pthread_self(), SCHED_IDLE, &none);
+}
+
+/* Of the threads for passwords one half is for what goes first. */
+static enum taste taste_of(const struct worker *worker)
+{
+	if (worker->class != WORK_PASSWORD)
+		return ANYTHING;
+	return worker->number < worker->queue->thread_count / 2 ? URGENT : ORDINARY;
 }
 
 static void *worker_main(void *argument)
@@ -153,9 +183,10 @@ static void *worker_main(void *argument)
 	free(argument);
 	is_worker = true;
 	thread_number = worker.number;
+	enum taste taste = taste_of(&worker);
 	if (worker.class == WORK_PASSWORD)
-		give_way(worker.number == 0);
-	while ((job = job_take(worker.queue, worker.class == WORK_PASSWORD && worker.number == 0))) {
+		give_way(taste);
+	while ((job = job_take(worker.queue, taste))) {
 		job->run(job);
 		loop_post(job->loop, &job->done_post); /* from here on the job is the loop's */
 	}
@@ -217,30 +248,7 @@ err work_new(struct work **out)
 	return OK;
 }
 
-/* Behind the last of those that go first. */
-static void insert_urgent(struct queue *q, struct job *job)
-{
-	struct job **place = q->last_urgent ? &q->last_urgent->next : &q->first;
-
-	job->next = *place;
-	*place = job;
-	if (!job->next)
-		q->last = job;
-	q->last_urgent = job;
-}
-
-static void append(struct queue *q, struct job *job)
-{
-	job->next = NULL;
-	if (q->first)
-		q->last->next = job;
-	else
-		q->first = job;
-	q->last = job;
-}
-
-static err submit(struct work *work, enum work_class class, struct job *job,
-                  void (*insert)(struct queue *q, struct job *job))
+static err submit(struct work *work, enum work_class class, struct job *job, bool urgent)
 {
 	struct queue *q = &work->queues[class];
 	struct loop *loop = loop_current();
@@ -255,7 +263,7 @@ static err submit(struct work *work, enum work_class class, struct job *job,
 	job->loop = loop;
 	job->done_post.run = done_run;
 	job->queued_tick_ms = clock_tick_ms();
-	insert(q, job);
+	jobs_add(urgent ? &q->urgent : &q->ordinary, job);
 	q->waiting++;
 	/* Where threads take different jobs, the one that is woken might not take this one. */
 	if (class == WORK_PASSWORD)
@@ -268,12 +276,12 @@ static err submit(struct work *work, enum work_class class, struct job *job,
 
 err work_submit(struct work *work, enum work_class class, struct job *job)
 {
-	return submit(work, class, job, append);
+	return submit(work, class, job, false);
 }
 
 err work_submit_first(struct work *work, enum work_class class, struct job *job)
 {
-	return submit(work, class, job, insert_urgent);
+	return submit(work, class, job, true);
 }
 
 void work_free(struct work *work)

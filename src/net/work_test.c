@@ -201,7 +201,7 @@ static void password(struct script *s, unsigned number, bool first, sem_t *waits
 
 static void strangers(struct script *s)
 {
-	unsigned patient = work_thread_count(s->work, WORK_PASSWORD) - 1;
+	unsigned patient = work_thread_count(s->work, WORK_PASSWORD) / 2;
 
 	s->wanted = patient + 2;
 	for (unsigned i = 0; i < patient; i++)

@@ -24,6 +24,7 @@ from crash import Ledger, identify, message
 from instance import preload
 
 ACCOUNTS = ("ann@cut.example", "bob@cut.example", "cat@cut.example")
+PLACES = (*ACCOUNTS, "queue")  # a message for a remote recipient waits there until it is sent
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ class Promises:
 
     account NAME                    it exists from here on
     try SEQ ACCOUNTS, ok SEQ        a delivery may happen from here on; it has
-    expunge ACCOUNT SEQS, gone ...  the same of a deletion
+    expunge ACCOUNT SEQS, gone ...  the same of a deletion, or of sending where ACCOUNT is the queue
     """
 
     def __init__(self, said):
@@ -76,7 +77,7 @@ class Promises:
         return {args[0] for i, verb, *args in self.said if i <= index and verb == "account"}
 
     def ledger(self, index):
-        ledger, open_deletions = Ledger(ACCOUNTS), {}
+        ledger, open_deletions = Ledger(PLACES), {}
         for i, verb, *args in self.said:
             if i > index:
                 break
@@ -96,7 +97,7 @@ def shown(store_cut, directory):
     done = subprocess.run([str(store_cut), "dump", str(directory)], capture_output=True, timeout=60, check=False)
     complaint = f"exit {done.returncode}: {done.stderr[-2000:].decode('utf-8', 'replace')}"
     assert done.returncode == 0, complaint
-    accounts, found, out, at = set(), {a: [] for a in ACCOUNTS}, done.stdout, 0
+    accounts, found, out, at = set(), {a: [] for a in PLACES}, done.stdout, 0
     while at < len(out):
         end = out.index(b"\n", at)
         verb, *words = out[at:end].decode().split()
@@ -172,15 +173,15 @@ def recorded(store_cut_or_server, preload_dir, data, log):
 
 def commands(rng, count):
     """What store_cut is told: bursts of deliveries, now and then something else."""
-    out, there = [], {a: [] for a in range(3)}
+    out, there = [], {a: [] for a in range(len(PLACES))}
     for seq in range(1, count + 1):
-        accounts = rng.sample(range(3), rng.choice((1, 1, 2, 3)))
+        accounts = rng.sample(range(len(PLACES)), rng.choice((1, 1, 2, 3)))
         octets = sized(seq)
         out.append(b"D %d %d %s\n" % (seq, len(octets), b" ".join(b"%d" % a for a in accounts)) + octets)
         for a in accounts:
             there[a].append(seq)
         if seq % 4 == 0:
-            a = rng.randrange(3)
+            a = rng.randrange(len(PLACES))
             gone = [s for s in there[a] if rng.random() < .4]
             there[a] = [s for s in there[a] if s not in gone]
             if gone:
@@ -201,9 +202,9 @@ def said_by_store_cut(entries):
             verb, first, *rest = line.split()
             listed = [int(n) for n in rest[0].split(",")] if rest else []
             if verb in ("try", "ok"):
-                said.append((index, verb, int(first), tuple(ACCOUNTS[a] for a in listed)))
+                said.append((index, verb, int(first), tuple(PLACES[a] for a in listed)))
             elif verb in ("expunge", "gone"):
-                said.append((index, verb, ACCOUNTS[int(first)], frozenset(listed)))
+                said.append((index, verb, PLACES[int(first)], frozenset(listed)))
             else:
                 said.append((index, verb, first))
     return said

@@ -5,8 +5,9 @@
  * store_cut dump DIR               opens what a power cut left, takes one more message, lists everything
  *
  * Commands, a line each; the deliveries between two barriers are committed together or in any order:
- *   D SEQ SIZE ACCOUNT...    deliver the SIZE octets that follow to these accounts (0, 1, 2)
- *   X ACCOUNT SEQ...         expunge, once they are delivered
+ *   D SEQ SIZE ACCOUNT...    deliver the SIZE octets that follow to these accounts (0, 1, 2), or put them
+ *                            into the queue for a remote recipient (3)
+ *   X ACCOUNT SEQ...         expunge, once they are delivered; of 3: they were sent
  *   M                        checkpoint and compact
  *   R                        close and open again
  *   W                        wait for all that is under way
@@ -26,7 +27,7 @@
 #include "store/mailbox.h"
 #include "store/store.h"
 
-enum { ACCOUNTS = 3, SEQS = 100000, LINE = 4096, LISTED = 256 };
+enum { ACCOUNTS = 3, QUEUE = ACCOUNTS, PLACES, SEQS = 100000, LINE = 4096, LISTED = 256 };
 
 static const char *const account_names[ACCOUNTS] = { "ann@cut.example", "bob@cut.example",
 	                                             "cat@cut.example" };
@@ -42,6 +43,7 @@ struct driver {
 	pthread_cond_t changed;
 	unsigned under_way;
 	uint32_t uids[SEQS][ACCOUNTS];
+	uint64_t queue_ids[SEQS];
 	bool done[SEQS];
 };
 
@@ -53,8 +55,10 @@ struct task {
 	struct draft *draft;
 	struct deliver_target targets[ACCOUNTS];
 	unsigned accounts[ACCOUNTS];
+	struct queue_target recipient;
 	unsigned seq;
 	uint32_t uids[LISTED];
+	struct attempt attempts[LISTED];
 	char id[32];
 	char text[LINE]; /* what is said when it is promised */
 };
@@ -162,6 +166,7 @@ static void finished(struct commit *commit)
 	if (t->op.kind == COMMIT_DELIVER) {
 		for (size_t i = 0; i < t->op.deliver.target_count; i++)
 			d->uids[t->seq][t->accounts[i]] = t->targets[i].uid;
+		d->queue_ids[t->seq] = t->recipient.queue_id;
 		d->done[t->seq] = true;
 	}
 	d->under_way--;
@@ -238,28 +243,41 @@ static void describe(char *text, const char *verb, const unsigned long *n, size_
 	snprintf(text + at, (size_t)(LINE - at), "\n");
 }
 
+static void add_place(struct task *t, unsigned place)
+{
+	struct deliver *o = &t->op.deliver;
+
+	if (place == QUEUE) {
+		t->recipient = (struct queue_target){ .forward_path = STR("out@far.example"),
+			                              .domain = STR("far.example") };
+		o->queue = &t->recipient;
+		o->queue_count = 1;
+		return;
+	}
+	t->accounts[o->target_count] = place;
+	t->targets[o->target_count++] =
+		(struct deliver_target){ .account_id = t->driver->account_ids[place],
+		                         .mailbox_id = MAILBOX_INBOX,
+		                         .prefix = STR("Delivered-To: somebody\r\n") };
+}
+
 static void command_deliver(struct driver *d, const char *line)
 {
-	unsigned long n[2 + ACCOUNTS];
-	size_t count = numbers(line, n, 2 + ACCOUNTS);
+	unsigned long n[2 + PLACES];
+	size_t count = numbers(line, n, 2 + PLACES);
 	struct task *t = task_new(d, COMMIT_DELIVER);
 
 	t->seq = (unsigned)n[0];
 	t->draft = read_draft(d, n[1]);
-	for (size_t i = 0; i < count - 2; i++) {
-		t->accounts[i] = (unsigned)n[2 + i];
-		t->targets[i] = (struct deliver_target){ .account_id = d->account_ids[t->accounts[i]],
-			                                 .mailbox_id = MAILBOX_INBOX,
-			                                 .prefix = STR("Delivered-To: somebody\r\n") };
-	}
 	snprintf(t->id, sizeof t->id, "cut%u", t->seq);
 	t->op.deliver = (struct deliver){ .draft = t->draft,
 		                          .id = str_of(t->id),
 		                          .reverse_path = STR("load@far.example"),
 		                          .summary = STR("summary"),
 		                          .received_ms = 1700000000000,
-		                          .targets = t->targets,
-		                          .target_count = count - 2 };
+		                          .targets = t->targets };
+	for (size_t i = 2; i < count; i++)
+		add_place(t, (unsigned)n[i]);
 	describe(t->text, "try", n, 2, count);
 	say(d, t->text);
 	describe(t->text, "ok", n, 2, count);
@@ -273,21 +291,37 @@ static int by_number(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static void plan_expunge(struct task *t, const unsigned long *n, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		t->uids[i - 1] = t->driver->uids[n[i]][n[0]];
+	qsort(t->uids, count - 1, sizeof t->uids[0], by_number);
+	t->op.expunge = (struct expunge){ .account_id = t->driver->account_ids[n[0]],
+		                          .mailbox_id = MAILBOX_INBOX,
+		                          .uids = t->uids,
+		                          .uid_count = count - 1 };
+}
+
+static void plan_sent(struct task *t, const unsigned long *n, size_t count)
+{
+	for (size_t i = 1; i < count; i++)
+		t->attempts[i - 1] =
+			(struct attempt){ .queue_id = t->driver->queue_ids[n[i]], .kind = ATTEMPT_DONE };
+	t->op.attempts = (struct attempts){ .items = t->attempts, .count = count - 1 };
+}
+
 static void command_expunge(struct driver *d, const char *line)
 {
 	unsigned long n[1 + LISTED];
 	size_t count = numbers(line, n, 1 + LISTED);
-	struct task *t = task_new(d, COMMIT_EXPUNGE);
+	struct task *t = task_new(d, n[0] == QUEUE ? COMMIT_ATTEMPT : COMMIT_EXPUNGE);
 
-	for (size_t i = 1; i < count; i++) {
+	for (size_t i = 1; i < count; i++)
 		wait_for(d, (unsigned)n[i]);
-		t->uids[i - 1] = d->uids[n[i]][n[0]];
-	}
-	qsort(t->uids, count - 1, sizeof t->uids[0], by_number);
-	t->op.expunge = (struct expunge){ .account_id = d->account_ids[n[0]],
-		                          .mailbox_id = MAILBOX_INBOX,
-		                          .uids = t->uids,
-		                          .uid_count = count - 1 };
+	if (n[0] == QUEUE)
+		plan_sent(t, n, count);
+	else
+		plan_expunge(t, n, count);
 	describe(t->text, "expunge", n, 1, count);
 	say(d, t->text);
 	describe(t->text, "gone", n, 1, count);
@@ -336,26 +370,64 @@ static void write_all(struct driver *d)
 	close_store(d);
 }
 
-static void dump_message(struct driver *d, const struct account *account, uint32_t uid)
+static void dump_content(int fd, uint64_t offset, uint64_t size)
 {
-	struct message m;
-	struct arena arena;
 	char octets[65536];
 
-	arena_init(&arena, NULL, LIMIT_MB);
-	must("message", message_open(d->store, &arena, account->account_id, MAILBOX_INBOX, uid, &m));
-	printf("message " STR_FMT " %u %zu\n", STR_ARG(account->address), uid, m.prefix.len + (size_t)m.size);
-	fwrite(m.prefix.ptr, 1, m.prefix.len, stdout);
-	for (uint64_t at = 0; at < m.size;) {
-		size_t n = m.size - at < sizeof octets ? (size_t)(m.size - at) : sizeof octets;
-		ssize_t got = pread(m.fd, octets, n, (off_t)(m.offset + at));
+	for (uint64_t at = 0; at < size;) {
+		size_t n = size - at < sizeof octets ? (size_t)(size - at) : sizeof octets;
+		ssize_t got = pread(fd, octets, n, (off_t)(offset + at));
 		if (got <= 0)
 			fail("content", (err){ ERR_IO, (uint32_t)errno, "is short" });
 		fwrite(octets, 1, (size_t)got, stdout);
 		at += (uint64_t)got;
 	}
+}
+
+static void dump_message(struct driver *d, const struct account *account, uint32_t uid)
+{
+	struct message m;
+	struct arena arena;
+
+	arena_init(&arena, NULL, LIMIT_MB);
+	must("message", message_open(d->store, &arena, account->account_id, MAILBOX_INBOX, uid, &m));
+	printf("message " STR_FMT " %u %zu\n", STR_ARG(account->address), uid, m.prefix.len + (size_t)m.size);
+	fwrite(m.prefix.ptr, 1, m.prefix.len, stdout);
+	dump_content(m.fd, m.offset, m.size);
 	message_close(&m);
 	arena_reset(&arena);
+}
+
+static void dump_queued(struct driver *d, uint64_t queue_id)
+{
+	struct queue_message m;
+	struct queue_recipient r;
+	struct arena arena;
+
+	arena_init(&arena, NULL, LIMIT_MB);
+	must("recipient", queue_open(d->store, &arena, &queue_id, 1, &m, &r));
+	if (r.gone || !str_eq(r.forward_path, STR("out@far.example")))
+		fail("recipient", (err){ ERR_CORRUPT, 0, "is not who it was" });
+	printf("message queue %llu %zu\n", (unsigned long long)queue_id, (size_t)m.size);
+	dump_content(m.fd, m.offset, m.size);
+	queue_close(&m);
+	arena_reset(&arena);
+}
+
+static void dump_queue(struct driver *d)
+{
+	struct queue_row rows[LISTED];
+	struct arena arena;
+	uint64_t after = 0;
+	size_t count;
+
+	do {
+		arena_init(&arena, NULL, LIMIT_MB);
+		must("queue", queue_read_all(d->store, &arena, after, rows, LISTED, &count));
+		for (size_t i = 0; i < count; i++)
+			dump_queued(d, after = rows[i].queue_id);
+		arena_reset(&arena);
+	} while (count > 0);
 }
 
 static void dump_account(struct driver *d, const struct account *account)
@@ -408,6 +480,7 @@ static void dump(struct driver *d)
 		dump_account(d, accounts[i]);
 	}
 	directory_release(directory);
+	dump_queue(d);
 	store_get_status(d->store, &status);
 	printf("damaged %llu\n", (unsigned long long)status.damaged);
 	close_store(d);

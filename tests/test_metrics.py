@@ -6,6 +6,8 @@ import socket
 
 import pytest
 
+from instance import queue_fill
+
 BOB = "bob@shop.example"
 
 
@@ -78,3 +80,18 @@ def test_what_else_is_asked(one):
     assert ask(one, "GET", "/metrics/more")[0] == 405
     status, kind, text = ask(one, "POST", "/v1/status")
     assert status == 200 and kind == "application/json" and text.startswith("{")
+
+
+def test_the_queue(make_instance):
+    one = make_instance()
+    one.cli("queue", "freeze")
+    ids = queue_fill(one, "add", "M1", "ann@shop.example", "transactional", "b@far.example", "c@far.example",
+                     "d@near.example", stdin=b"Subject: x\r\n\r\n")
+    queue_fill(one, "wait", ids[0], 4_000_000_000_000, "450 later")
+    one.cli("queue", "hold", "--domain", "near.example")
+    one.start()
+    for _ in range(2):
+        found = metrics(one)
+        assert found["postrider_queue_recipients"] == 3
+        assert found["postrider_queue_waiting"] == 1 and found["postrider_queue_held"] == 1
+        assert found["postrider_queue_oldest_seconds"] > 1_700_000_000

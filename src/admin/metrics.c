@@ -1,6 +1,7 @@
 #include "admin/metrics.h"
 
 #include "admin/outbound.h"
+#include "admin/standing.h"
 #include "base/metric.h"
 #include "store/store.h"
 
@@ -34,11 +35,31 @@ static void write_outbound(struct buf *out, const struct outbound_control *outbo
 	metric_add_text(out, "postrider_sites", "gauge", "Sites that mail waits for or goes to", s.sites);
 	metric_add_text(out, "postrider_sites_held", "gauge", "Of these, those not tried again for now",
 	                s.sites_held);
+	metric_add_text(out, "postrider_routes_failed", "gauge",
+	                "Routes none of whose smarthosts can be used now", s.routes_failed);
 }
 
-void metrics_write(struct buf *out, struct store *store, const struct outbound_control *outbound)
+/* Left out where it can't be read: the store says so itself. */
+static void write_standing(struct buf *out, struct store *store, struct standing_cache *cache)
+{
+	struct standing s;
+
+	if (standing_get(cache, store, out->arena, &s).code != ERR_OK)
+		return;
+	metric_add_text(out, "postrider_queue_recipients", "gauge",
+	                "Recipients in the queue, counted once a minute", s.recipients);
+	metric_add_text(out, "postrider_queue_waiting", "gauge", "Of these, those that wait for another try",
+	                s.waiting);
+	metric_add_text(out, "postrider_queue_held", "gauge", "Of these, those that are held back", s.held);
+	metric_add_text(out, "postrider_queue_oldest_seconds", "gauge",
+	                "When the first of them was received, since 1970", (uint64_t)s.oldest_ms / 1000);
+}
+
+void metrics_write(struct buf *out, struct store *store, struct standing_cache *standing,
+                   const struct outbound_control *outbound)
 {
 	metrics_add_text(out);
 	write_store(out, store);
+	write_standing(out, store, standing);
 	write_outbound(out, outbound);
 }

@@ -5,12 +5,14 @@
 #include "base/buf.h"
 
 struct outbound_control;
+struct standing_cache;
 struct store;
 
 /* Its content type. */
 #define METRICS_TYPE "text/plain; version=0.0.4"
 
-/* Any thread; quick. `outbound` is NULL where nothing is sent. */
-void metrics_write(struct buf *out, struct store *store, const struct outbound_control *outbound);
+/* Worker thread. `outbound` is NULL where nothing is sent. */
+void metrics_write(struct buf *out, struct store *store, struct standing_cache *standing,
+                   const struct outbound_control *outbound);
 
 #endif

@@ -25,6 +25,7 @@ struct outbound_state {
 	uint64_t ready;             /* recipients in memory whose turn may come */
 	uint64_t sending;           /* of which a transaction is under way */
 	uint64_t sites, sites_held; /* known; not tried again for now */
+	uint64_t routes_failed;     /* none of whose smarthosts can be used just now */
 };
 
 /* Callbacks are for any thread where nothing else is said, quick, and may be NULL where there is nothing to

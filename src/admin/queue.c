@@ -5,6 +5,7 @@
 #include "admin/outbound.h"
 #include "admin/queue_id.h"
 #include "admin/queue_walk.h"
+#include "admin/standing.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/limits.h"
@@ -354,46 +355,19 @@ err queue_thaw_prepare(struct operation_call *call) { return set_frozen(call, fa
 
 /* --- how it stands --- */
 
-struct standing {
-	uint64_t rows, held, waiting;
-	int64_t oldest_ms;
-};
-
-static void count_row(struct standing *s, const struct queue_row *row, int64_t now_ms)
-{
-	s->rows++;
-	s->held += row->held;
-	s->waiting += !row->held && row->due_ms > now_ms;
-	if (s->oldest_ms == 0 || row->received_ms < s->oldest_ms)
-		s->oldest_ms = row->received_ms;
-}
-
-/* Reads every row: for doctor, once in a while. */
 err queue_status_prepare(struct operation_call *call)
 {
-	struct queue_row *rows = arena_new(call->arena, struct queue_row, LIMIT_READ_ROWS);
 	struct outbound_state at_work = { 0 };
-	struct standing s = { 0 };
-	int64_t now_ms = clock_now();
-	size_t count = rows ? 1 : 0;
-	uint64_t after = 0;
-	struct arena texts;
+	struct standing s;
 
-	while (count > 0) {
-		arena_init(&texts, NULL, LIMIT_ADMIN_ARENA);
-		err e = queue_read_all(call->store, &texts, after, rows, LIMIT_READ_ROWS, &count);
-		for (size_t i = 0; e.code == ERR_OK && i < count; i++)
-			count_row(&s, &rows[i], now_ms);
-		after = e.code == ERR_OK && count ? rows[count - 1].queue_id : after;
-		arena_reset(&texts);
-		TRY(e);
-	}
+	TRY(standing_read(call->store, call->arena, &s));
 	if (call->outbound && call->outbound->get_state)
 		call->outbound->get_state(call->outbound->user, &at_work);
-	return answer_set(call, json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "frozen",
+	return answer_set(call, json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "frozen",
 	                                  (int)frozen_get(call->arena, call->config->data_dir), "recipients",
-	                                  json_of_u64(s.rows), "held", json_of_u64(s.held), "waiting",
+	                                  json_of_u64(s.recipients), "held", json_of_u64(s.held), "waiting",
 	                                  json_of_u64(s.waiting), "oldest", json_of_time(s.oldest_ms),
 	                                  "sending", json_of_u64(at_work.sending), "sites_held",
-	                                  json_of_u64(at_work.sites_held)));
+	                                  json_of_u64(at_work.sites_held), "routes_failed",
+	                                  json_of_u64(at_work.routes_failed)));
 }

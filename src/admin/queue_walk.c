@@ -1,5 +1,7 @@
 #include "admin/queue_walk.h"
 
+#include <stdlib.h>
+
 #include "admin/operation_internal.h"
 #include "admin/queue_id.h"
 #include "base/limits.h"
@@ -10,7 +12,8 @@
 /* Pages that nothing was wanted of, before the call answers with what it has: none. */
 enum { EMPTY_PAGES = 50 };
 
-/* A message is received, its content whole, within so long of the time in its id. */
+/* A message is received, its content whole, within so long of the time in its id; or before, where the clock
+ * was set back meanwhile. */
 static const int64_t receiving_most_ms = 24 * 3600 * 1000ll;
 
 /* --- the filter --- */
@@ -89,7 +92,7 @@ static bool may_be_named(const struct queue_named *n, const struct queue_row *ro
 	if (n->queue_id)
 		return n->queue_id == row->queue_id;
 	return !deliver_id_time(n->message_id, &made_ms) ||
-	       (row->received_ms >= made_ms && row->received_ms - made_ms <= receiving_most_ms);
+	       llabs((long long)(row->received_ms - made_ms)) <= receiving_most_ms;
 }
 
 /* As far as the row itself can say. */

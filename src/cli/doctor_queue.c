@@ -35,5 +35,11 @@ void check_queue(struct doctor *d)
 		          "postrider queue list says what they answered; retry tries them at once",
 		          "%llu site%s not reached of late and left alone for now", (unsigned long long)sites,
 		          sites == 1 ? " was" : "s were");
+	if (json_number(queue, "routes_failed"))
+		check_add(d, "routes", CHECK_ERROR,
+		          "the log's route.failed says how each failed; postrider route list",
+		          "none of the smarthosts of %llu route%s can be used now",
+		          (unsigned long long)json_number(queue, "routes_failed"),
+		          plural(json_number(queue, "routes_failed")));
 	json_decref(queue);
 }

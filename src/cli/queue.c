@@ -240,7 +240,7 @@ static int retry(struct command_line *line)
 
 static int hold(struct command_line *line)
 {
-	return change(line, "queue.hold", "are held. Undo:  postrider queue release");
+	return change(line, "queue.hold", "are held; undone by postrider queue release");
 }
 
 static int release(struct command_line *line) { return change(line, "queue.release", "are released"); }

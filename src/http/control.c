@@ -194,32 +194,61 @@ static err begin(struct http_exchange *exchange, struct control *control)
 	return e;
 }
 
-static void answer_metrics(struct http_exchange *exchange, const struct control *control)
-{
+struct metrics_call {
+	struct job job; /* first */
+	struct control *control;
+	struct http_exchange *exchange;
 	struct buf text;
+};
 
-	buf_init(&text, http_arena(exchange), LIMIT_METRICS);
-	metrics_write(&text, control->store, control->outbound);
-	if (buf_err(&text).code == ERR_OK)
-		http_answer_as(exchange, 200, METRICS_TYPE, buf_str(&text));
+static void write_metrics(struct job *job)
+{
+	struct metrics_call *m = (struct metrics_call *)job;
+
+	buf_init(&m->text, http_arena(m->exchange), LIMIT_METRICS);
+	metrics_write(&m->text, m->control->store, &m->control->standing, m->control->outbound);
+}
+
+static void metrics_written(struct job *job)
+{
+	struct metrics_call *m = (struct metrics_call *)job;
+
+	if (buf_err(&m->text).code == ERR_OK)
+		http_answer_as(m->exchange, 200, METRICS_TYPE, buf_str(&m->text));
 	else
-		answer_text(exchange, 503, NULL);
+		answer_text(m->exchange, 503, NULL);
+	free(m);
+}
+
+static err begin_metrics(struct http_exchange *exchange, struct control *control)
+{
+	struct metrics_call *m = calloc(1, sizeof *m);
+
+	if (!m)
+		return ERR_NO_MEMORY;
+	m->control = control;
+	m->exchange = exchange;
+	m->job.run = write_metrics;
+	m->job.done = metrics_written;
+	err e = work_submit(control->work, WORK_BULK, &m->job);
+	if (e.code != ERR_OK)
+		free(m);
+	return e;
 }
 
 static void handle(struct http_exchange *exchange, void *user)
 {
 	struct control *control = user;
 
-	if (str_eq(http_path(exchange), STR("/metrics")) && str_eq(http_method(exchange), STR("GET"))) {
-		answer_metrics(exchange, control);
-		return;
-	}
-	if (!str_eq(http_method(exchange), STR("POST"))) {
+	bool metrics =
+		str_eq(http_path(exchange), STR("/metrics")) && str_eq(http_method(exchange), STR("GET"));
+
+	if (!metrics && !str_eq(http_method(exchange), STR("POST"))) {
 		http_answer(exchange, 405,
 		            STR("{\"error\":\"usage\",\"what\":\"operations are asked for by POST\"}"));
 		return;
 	}
-	err e = begin(exchange, control);
+	err e = metrics ? begin_metrics(exchange, control) : begin(exchange, control);
 	if (e.code != ERR_OK)
 		answer_error(exchange, e, false);
 }
@@ -239,6 +268,7 @@ struct conn_service control_service(struct control *control, struct store *store
 	control->work = work;
 	control->config = config;
 	control->flight = flight;
+	pthread_mutex_init(&control->standing.lock, NULL);
 	control->http =
 		(struct http_service){ .name = "control", .admit = admit, .handle = handle, .user = control };
 	return http_conn_service(&control->http);

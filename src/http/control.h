@@ -8,6 +8,7 @@
 #ifndef HTTP_CONTROL_H
 #define HTTP_CONTROL_H
 
+#include "admin/standing.h"
 #include "http/server.h"
 #include "net/work.h"
 
@@ -17,7 +18,8 @@ struct outbound_control;
 struct store;
 
 struct control {
-	struct http_service http; /* private */
+	struct http_service http;       /* private */
+	struct standing_cache standing; /* private */
 	struct store *store;
 	struct work *work;
 	const struct config *config;

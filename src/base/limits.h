@@ -158,6 +158,8 @@
 #define LIMIT_ENVID 256u                  /* octets, decoded; RFC 3461 §4.4 says 100 */
 #define LIMIT_ORCPT (LIMIT_PATH + 16u)    /* octets of a type and an address, decoded; RFC 3461 §4.2: 500 */
 #define LIMIT_QUEUE_FRONT (4u * LIMIT_KB) /* octets of an intent before its rows */
+#define LIMIT_NOTE_KEY 512u               /* octets of a note's key (store/note.h), */
+#define LIMIT_NOTE_VALUE (4u * LIMIT_KB)  /* and of its value */
 #define LIMIT_QUEUE_REPLY 512u            /* octets of the last reply that a row keeps */
 #define LIMIT_QUEUE_READY 4000000u        /* recipients ready in memory; the others wait in the store */
 #define LIMIT_TRANSACTION_RECIPIENTS 100u /* RFC 5321 §4.5.3.1.8: every server takes as many */

@@ -76,8 +76,8 @@ struct op_steps {
 	void (*settle)(struct batch *b, struct planned *p, bool ok);
 };
 
-extern const struct op_steps deliver_steps, attempt_steps, expunge_steps, directory_steps, move_steps,
-	collect_steps;
+extern const struct op_steps deliver_steps, attempt_steps, note_steps, expunge_steps, directory_steps,
+	move_steps, collect_steps;
 
 /* Puts one row of the directory into its table: for a change, and for rebuilding from records. */
 err batch_put_row(struct batch *b, const struct directory_row *row) MUST_USE;

@@ -19,12 +19,14 @@
 
 struct store;
 struct draft;
+struct note;
 struct route_entry;
 
 enum commit_kind {
 	COMMIT_DELIVER,   /* a message into mailboxes, and into the queue for remote recipients */
 	COMMIT_EXPUNGE,   /* messages out of one mailbox, all at once */
 	COMMIT_ATTEMPT,   /* how recipients fared that were to be sent, or what a person wants with them */
+	COMMIT_NOTE,      /* small things that outlive a restart (store/note.h) */
 	COMMIT_DIRECTORY, /* one domain, account, alias, app or route put, changed or removed */
 	COMMIT_MOVE,      /* compaction: records have a new place */
 	COMMIT_COLLECT,   /* contents that nothing names any more */
@@ -105,6 +107,12 @@ struct attempts {
 	str event;
 };
 
+/* Each is put in place of the one with its key, or removed: all of them or, with ERR_LIMIT, none. */
+struct notes {
+	const struct note *items;
+	size_t count; /* <= LIMIT_BATCH_ROWS */
+};
+
 enum directory_change_kind {
 	DIRECTORY_DOMAIN_ADD,    /* name; ERR_EXISTS */
 	DIRECTORY_DOMAIN_REMOVE, /* name; ERR_MISSING; ERR_DENIED while accounts or aliases are in it, or apps
@@ -163,6 +171,7 @@ struct commit_op {
 		struct deliver deliver;
 		struct expunge expunge;
 		struct attempts attempts;
+		struct notes notes;
 		struct directory_change directory;
 		struct {
 			const struct content_move *moves;

@@ -24,7 +24,8 @@ enum {
 static const struct op_steps *const steps[] = {
 	[COMMIT_DELIVER] = &deliver_steps, [COMMIT_EXPUNGE] = &expunge_steps,
 	[COMMIT_ATTEMPT] = &attempt_steps, [COMMIT_DIRECTORY] = &directory_steps,
-	[COMMIT_MOVE] = &move_steps,       [COMMIT_COLLECT] = &collect_steps,
+	[COMMIT_NOTE] = &note_steps,       [COMMIT_MOVE] = &move_steps,
+	[COMMIT_COLLECT] = &collect_steps,
 };
 
 /* The commits of a batch, and those of their operations that go through. */
@@ -260,6 +261,7 @@ static void gather_event(struct committer *c, const struct commit_op *op)
 	case COMMIT_DIRECTORY:
 		events_gather(c->store->events, op->directory.event);
 		break;
+	case COMMIT_NOTE:
 	case COMMIT_MOVE:
 	case COMMIT_COLLECT:
 		break;

@@ -63,6 +63,8 @@ static const char *const schema_steps[] = {
 	" received_ms BIGINT NOT NULL, expires_ms BIGINT NOT NULL, due_ms BIGINT, path_at BIGINT NOT NULL,"
 	" path_size BIGINT NOT NULL, delay_told BIGINT NOT NULL, reply TEXT NOT NULL);"
 	"CREATE INDEX queue_due ON queue (due_ms, queue_id) WHERE due_ms IS NOT NULL AND held = 0;",
+	/* 5: what outlives a restart beside mail (store/note.h), in no record either */
+	"CREATE TABLE note (key BLOB NOT NULL PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;",
 };
 
 enum { SCHEMA_VERSION = sizeof schema_steps / sizeof schema_steps[0] };

@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "store/note.h"
 #include "store/queue.h"
 
 enum { HEARD_MOST = 4096 };
@@ -365,6 +366,72 @@ static void test_pages(void **state)
 	assert_int_equal(all, EACH);
 }
 
+static err put_notes(struct fixture *f, const struct note *notes, size_t count)
+{
+	struct commit_op op = { .kind = COMMIT_NOTE, .notes = { notes, count } };
+
+	submit(f, &op, 1);
+	return op.result;
+}
+
+/* Notes stay until they are replaced or removed, whatever octets they are. */
+static void test_notes(void **state)
+{
+	struct fixture *f = *state;
+	static char long_text[LIMIT_NOTE_VALUE + 1];
+	const struct note first[] = { { STR("site b"), STR("1") },    { STR("site a"), STR("x\0y") },
+		                      { STR("site \xff"), STR("3") }, { STR("sitf"), STR("4") },
+		                      { STR("quota"), STR("5") },     { STR("site "), STR("6") } };
+	const struct note second[] = { { STR("site a"), STR("7") },
+		                       { STR("site b"), STR("") },
+		                       { STR("none"), STR("") } };
+	const struct note refused[][2] = {
+		{ { STR("good"), STR("1") }, { STR(""), STR("1") } },
+		{ { STR("good"), STR("1") }, { { long_text, LIMIT_NOTE_KEY + 1 }, STR("1") } },
+		{ { STR("good"), STR("1") }, { STR("k"), { long_text, LIMIT_NOTE_VALUE + 1 } } },
+	};
+	struct note notes[8];
+	size_t count;
+
+	assert_err(put_notes(f, first, 6), ERR_OK);
+	assert_err(put_notes(f, second, 3), ERR_OK);
+	for (size_t i = 0; i < 3; i++)
+		assert_err(put_notes(f, refused[i], 2), ERR_LIMIT);
+	reopen(f);
+	assert_err(note_read(f->store, &f->arena, STR("site "), STR(""), notes, 8, &count), ERR_OK);
+	assert_int_equal(count, 3);
+	assert_true(str_eq(notes[0].key, STR("site ")) && str_eq(notes[0].value, STR("6")));
+	assert_true(str_eq(notes[1].key, STR("site a")) && str_eq(notes[1].value, STR("7")));
+	assert_true(str_eq(notes[2].key, STR("site \xff")) && str_eq(notes[2].value, STR("3")));
+	assert_err(note_read(f->store, &f->arena, STR("good"), STR(""), notes, 8, &count), ERR_OK);
+	assert_int_equal(count, 0);
+}
+
+/* Page by page, also when the last one's end was removed meanwhile. */
+static void test_notes_in_pages(void **state)
+{
+	struct fixture *f = *state;
+	const struct note all[] = { { STR("k1"), STR("1") },
+		                    { STR("k2"), STR("2") },
+		                    { STR("k3"), STR("x\0y") },
+		                    { STR("k4"), STR("4") },
+		                    { STR("k5"), STR("5") } };
+	const struct note gone = { STR("k2"), STR("") };
+	struct note notes[2];
+	size_t count;
+
+	assert_err(put_notes(f, all, 5), ERR_OK);
+	assert_err(note_read(f->store, &f->arena, STR("k"), STR(""), notes, 2, &count), ERR_OK);
+	assert_true(count == 2 && str_eq(notes[1].key, STR("k2")));
+	assert_err(put_notes(f, &gone, 1), ERR_OK);
+	assert_err(note_read(f->store, &f->arena, STR("k"), STR("k2"), notes, 2, &count), ERR_OK);
+	assert_true(count == 2 && str_eq(notes[0].key, STR("k3")) && str_eq(notes[0].value, STR("x\0y")));
+	assert_err(note_read(f->store, &f->arena, STR("k"), STR("k4"), notes, 2, &count), ERR_OK);
+	assert_true(count == 1 && str_eq(notes[0].key, STR("k5")));
+	assert_err(note_read(f->store, &f->arena, STR("k"), STR("k5"), notes, 2, &count), ERR_OK);
+	assert_int_equal(count, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -374,6 +441,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_attempts, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_hold_until, setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_pages, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_notes, setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_notes_in_pages, setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

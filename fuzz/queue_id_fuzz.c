@@ -1,7 +1,7 @@
 /* What queue_id_parse takes with a number, queue_id_add writes; and that is the same again. */
 #include <stdlib.h>
 
-#include "admin/queue_id.h"
+#include "queue/queue_id.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size);
 

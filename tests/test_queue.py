@@ -203,3 +203,30 @@ def test_pages(make_instance):
     assert queue.change("hold", "--domain", "d1.example") == (300, 300)
     assert queue.change("remove", "--all") == (2100, 2100)
     assert queue.rows() == []
+
+
+def test_trace_of_sending(make_instance):
+    """What became of a message, in order, by its id, a recipient's, Message-ID and either address."""
+    one = make_instance()
+    one.cli("domain", "list")  # makes data_dir
+    first, notice = message_id_now(), message_id_now()[:-1] + "2"
+    common = {"queue_id": first, "message_id": "<a@shop.example>"}
+    row = dict(common, queue_row=first + "-sg", reverse_path=ANN, forward_path="bob@far.example", attempts=1)
+    happened = [
+        dict(common, event="message.accepted", reverse_path=ANN, forward_paths=["bob@far.example"]),
+        dict(row, event="message.deferred", reply="450 later"),
+        dict(row, event="message.bounced", reply="550 no"),
+        dict(common, event="dsn.made", dsn_id=notice, action="failed", forward_path=ANN),
+        dict(event="message.accepted", queue_id=notice, reverse_path="", forward_paths=[ANN], message_id="<n@x>"),
+        dict(event="message.sent", queue_id=notice, message_id="<n@x>", forward_path=ANN, reverse_path=""),
+    ]
+    other = dict(event="message.sent", queue_id=message_id_now()[:-1] + "3", forward_path="eve@else.example")
+    events = one.dir / "data" / "events"
+    events.mkdir(exist_ok=True)
+    times = ["2026-11-24T12:00:00.000Z"] * 4 + ["2026-11-24T12:00:01.000Z"] * 2  # of one millisecond, as written
+    with open(events / "2026-11-24.jsonl", "w", encoding="ascii") as day:
+        for at, event in zip(times + ["2026-11-24T12:00:00.500Z"], happened + [other]):
+            day.write(json.dumps(dict(time=at, **event), separators=(",", ":")) + "\n")
+    for needle in (first, first + "-sg", "a@shop.example", "<a@shop.example>", "bob@far.example", ANN):
+        found = one.json_lines("trace", needle)
+        assert [(e["event"], e["queue_id"]) for e in found] == [(e["event"], e["queue_id"]) for e in happened], needle

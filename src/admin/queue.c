@@ -3,7 +3,7 @@
 #include "admin/frozen.h"
 #include "admin/operation_internal.h"
 #include "admin/outbound.h"
-#include "admin/queue_id.h"
+#include "queue/queue_id.h"
 #include "admin/queue_walk.h"
 #include "admin/standing.h"
 #include "base/clock.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "admin/operation_internal.h"
-#include "admin/queue_id.h"
+#include "queue/queue_id.h"
 #include "base/limits.h"
 #include "deliver/address.h"
 #include "deliver/id.h"

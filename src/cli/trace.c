@@ -16,8 +16,14 @@ enum { IDS_MOST = 20 };
 
 struct finding {
 	json_t *events; /* by line, so that none comes twice */
-	json_t *ids;    /* a set */
+	json_t *ids;    /* of each: was it looked for? */
 };
+
+static void note_id(struct finding *f, const char *id)
+{
+	if (*id && json_object_size(f->ids) < IDS_MOST && !json_object_get(f->ids, id))
+		json_object_set_new(f->ids, id, json_false());
+}
 
 static bool keep(str text, void *user)
 {
@@ -27,10 +33,8 @@ static bool keep(str text, void *user)
 
 	if (!event) /* a line cut by a crash */
 		return true;
-	if (*id && json_object_size(f->ids) < IDS_MOST)
-		json_object_set_new(f->ids, id, json_true());
-	if (*notice && json_object_size(f->ids) < IDS_MOST)
-		json_object_set_new(f->ids, notice, json_true());
+	note_id(f, id);
+	note_id(f, notice);
 	char *key = json_dumps(event, JSON_COMPACT);
 	if (key)
 		json_object_set(f->events, key, event);
@@ -72,23 +76,26 @@ static err sort_by_time(struct command_line *line, json_t *events, struct placed
 	return OK;
 }
 
-/* First what names the thing, then everything about the messages found thereby. */
+/* The first id that was not looked for yet; NULL: there is none. */
+static const char *next_id(const struct finding *f)
+{
+	const char *id;
+	json_t *searched;
+
+	json_object_foreach(f->ids, id, searched) if (json_is_false(searched)) return id;
+	return NULL;
+}
+
+/* First what names the thing, then everything about the messages found thereby, and about their notices. */
 static err find_events(struct command_line *line, str directory, const char *needle, struct finding *f)
 {
-	json_t *ids, *value;
 	const char *id;
 
 	TRY(event_search(line->arena, directory, str_of(needle), keep, f));
-	ids = json_copy(f->ids);
-	json_object_foreach(ids, id, value)
-	{
-		err e = event_search(line->arena, directory, str_of(id), keep, f);
-		if (e.code != ERR_OK) {
-			json_decref(ids);
-			return e;
-		}
+	while ((id = next_id(f))) {
+		json_object_set_new(f->ids, id, json_true());
+		TRY(event_search(line->arena, directory, str_of(id), keep, f));
 	}
-	json_decref(ids);
 	return OK;
 }
 
@@ -132,7 +139,7 @@ static int print_events(struct command_line *line, const char *needle, json_t *e
 	return command_done(line);
 }
 
-/* Of a recipient's id, as queue list shows it (admin/queue_id.h), the message's. */
+/* Of a recipient's id, as queue list shows it (queue/queue_id.h), the message's. */
 static str message_part(str text)
 {
 	str id = str_slice(text, 0, str_find_char(text, '-'));

@@ -1,8 +1,8 @@
-/* admin/queue_id.h: what people call a recipient in the queue: "01KAQ2M8Z0004F1-2s": the message's id, as it
+/* queue/queue_id.h: what people call a recipient in the queue: "01KAQ2M8Z0004F1-2s": the message's id, as it
  * stands in logs, replies and Received, and behind a hyphen the row's number in base 36. Pure.
  */
-#ifndef ADMIN_QUEUE_ID_H
-#define ADMIN_QUEUE_ID_H
+#ifndef QUEUE_QUEUE_ID_H
+#define QUEUE_QUEUE_ID_H
 
 #include "base/buf.h"
 

@@ -1,4 +1,4 @@
-#include "admin/queue_id.h"
+#include "queue/queue_id.h"
 
 enum { ID_MOST = 32 }; /* octets of a message's id (store/commit.h) */
 

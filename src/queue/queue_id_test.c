@@ -1,4 +1,4 @@
-#include "admin/queue_id.h"
+#include "queue/queue_id.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

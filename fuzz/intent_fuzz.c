@@ -34,7 +34,8 @@ static void check_again(struct arena *arena, const struct directory_row *row)
 	for (size_t i = 0; i < row->target_count; i++)
 		must(str_eq(again.targets[i], row->targets[i]));
 	must(again.limit_count == row->limit_count && again.limit_period_s == row->limit_period_s);
-	must(str_eq(again.details, row->details));
+	/* what a later program says about an older kind is passed over */
+	must(row->kind < ROW_ROUTE || str_eq(again.details, row->details));
 }
 
 static void check_rows(str in)

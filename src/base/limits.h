@@ -155,6 +155,7 @@
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
 
 /* outbound mail */
+#define LIMIT_SRS_DAYS 21u                /* that a rewritten reverse-path is good for */
 #define LIMIT_REPLY (64u * LIMIT_KB)      /* octets of one reply of a server, all its lines */
 #define LIMIT_REPLY_TEXT 2048u            /* octets of its text that are kept */
 #define LIMIT_ENVID 256u                  /* octets, decoded; RFC 3461 §4.4 says 100 */

@@ -36,26 +36,40 @@ err digest_sha256(str a, str b, struct digest *out)
 	return OK;
 }
 
-err digest_hmac(str key, str message, struct digest *out)
+/* HMAC with the digest of that name, whose `size` octets go to `out`. */
+static err hmac_with(char *name, str key, str message, char *out, size_t size)
 {
-	char name[] = "SHA256";
 	const OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
 		                      OSSL_PARAM_construct_end() };
-	struct digest d;
-	size_t size = 0;
+	char octets[EVP_MAX_MD_SIZE];
+	size_t made = 0;
 
 	pthread_once(&once, fetch);
 	EVP_MAC_CTX *c = hmac ? EVP_MAC_CTX_new(hmac) : NULL;
 	/* Without a key pointer EVP keeps a former key, even where the length is 0. */
-	const unsigned char *octets = (const unsigned char *)(key.len ? key.ptr : "");
-	bool done = c && EVP_MAC_init(c, octets, key.len, params) == 1 &&
+	const unsigned char *key_octets = (const unsigned char *)(key.len ? key.ptr : "");
+	bool done = c && EVP_MAC_init(c, key_octets, key.len, params) == 1 &&
 	            EVP_MAC_update(c, (const unsigned char *)message.ptr, message.len) == 1 &&
-	            EVP_MAC_final(c, (unsigned char *)d.octets, &size, sizeof d.octets) == 1;
+	            EVP_MAC_final(c, (unsigned char *)octets, &made, sizeof octets) == 1;
 	EVP_MAC_CTX_free(c);
-	if (!done || size != sizeof d.octets)
+	if (!done || made != size)
 		return NO_MEMORY;
-	*out = d;
+	memcpy(out, octets, size);
 	return OK;
+}
+
+err digest_hmac(str key, str message, struct digest *out)
+{
+	char name[] = "SHA256";
+
+	return hmac_with(name, key, message, out->octets, sizeof out->octets);
+}
+
+err digest_hmac_md5(str key, str message, char out[static DIGEST_MD5_OCTETS])
+{
+	char name[] = "MD5";
+
+	return hmac_with(name, key, message, out, DIGEST_MD5_OCTETS);
 }
 
 err digest_pbkdf2(str password, str salt, uint32_t rounds, struct digest *out)

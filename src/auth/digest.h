@@ -1,5 +1,5 @@
-/* auth/digest.h: SHA-256 and what is made of it, in one call each. Any thread; a few microseconds, but for
- * digest_pbkdf2.
+/* auth/digest.h: SHA-256 and what is made of it, and HMAC-MD5 for CRAM-MD5, in one call each. Any thread; a
+ * few microseconds, but for digest_pbkdf2.
  *
  * They fail only without memory (ERR_NOSPACE); *out is then untouched.
  */
@@ -22,6 +22,10 @@ err digest_sha256(str a, str b, struct digest *out) MUST_USE;
 
 /* HMAC-SHA-256 (RFC 2104). */
 err digest_hmac(str key, str message, struct digest *out) MUST_USE;
+
+/* HMAC-MD5 (RFC 2104), which RFC 2195 wants. Nothing else may. */
+enum { DIGEST_MD5_OCTETS = 16 };
+err digest_hmac_md5(str key, str message, char out[static DIGEST_MD5_OCTETS]) MUST_USE;
 
 /* PBKDF2-HMAC-SHA-256 (RFC 8018 §5.2), which is Hi() of RFC 5802 §2.2: some 0.3 µs a round. */
 err digest_pbkdf2(str password, str salt, uint32_t rounds, struct digest *out) MUST_USE;

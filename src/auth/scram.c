@@ -1,7 +1,7 @@
 #include "auth/scram.h"
 
+#include "auth/scram_internal.h"
 #include "base/base64.h"
-#include "base/scan.h"
 
 #define MALFORMED(text) ((err){ ERR_SYNTAX, 0, "the SCRAM message is malformed: " text })
 
@@ -15,11 +15,15 @@ static bool is_binding_name(char c)
 
 static bool is_not_comma(char c) { return c != ',' && c != '\0'; }
 
-/* printable of RFC 5802 §7: visible ASCII but a comma. */
-static bool is_nonce(char c) { return c > 0x20 && c < 0x7f && c != ','; }
+bool scram_is_nonce(str nonce)
+{
+	for (size_t i = 0; i < nonce.len; i++)
+		if (nonce.ptr[i] <= 0x20 || nonce.ptr[i] >= 0x7f || nonce.ptr[i] == ',')
+			return false;
+	return nonce.len > 0;
+}
 
-/* attribute "=" value; the value has 1 octet at least and no comma. */
-static bool take_attribute(scan *in, char attribute, str *value)
+bool scram_take_attribute(scan *in, char attribute, str *value)
 {
 	scan s = *in;
 
@@ -32,15 +36,14 @@ static bool take_attribute(scan *in, char attribute, str *value)
 	return true;
 }
 
-/* extensions = attr-val *("," attr-val): what we do not know is passed over (RFC 5802 §5.1). */
-static bool skip_extensions(scan *s)
+bool scram_skip_extensions(scan *s)
 {
 	while (scan_char(s, ',')) {
 		char letter = scan_at_end(s) ? '\0' : s->in.ptr[s->at];
 		str ignored;
 
 		if (!((letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z')) ||
-		    !take_attribute(s, letter, &ignored))
+		    !scram_take_attribute(s, letter, &ignored))
 			return false;
 	}
 	return true;
@@ -112,7 +115,7 @@ static err take_header(struct scram *s, const struct scram_channel *channel, sca
 	TRY(take_binding_flag(s, channel, in));
 	if (!scan_char(in, ','))
 		return MALFORMED("its header has no comma");
-	if (take_attribute(in, 'a', &authzid))
+	if (scram_take_attribute(in, 'a', &authzid))
 		TRY(decode_name(s->arena, authzid, &s->authzid));
 	if (!scan_char(in, ','))
 		return MALFORMED("its header has no second comma");
@@ -129,15 +132,13 @@ err scram_first(struct scram *s, struct arena *arena, const struct scram_channel
 	TRY(take_header(s, channel, &in));
 	s->gs2_header = scan_since(&in, 0);
 	s->first_bare = scan_rest(&in);
-	if (!take_attribute(&in, 'n', &name) || !scan_char(&in, ','))
+	if (!scram_take_attribute(&in, 'n', &name) || !scan_char(&in, ','))
 		return MALFORMED("no name, or an extension that is unknown here");
 	TRY(decode_name(arena, name, &s->name));
-	if (!take_attribute(&in, 'r', &s->client_nonce) || !skip_extensions(&in) || !scan_at_end(&in))
+	if (!scram_take_attribute(&in, 'r', &s->client_nonce) || !scram_skip_extensions(&in) ||
+	    !scan_at_end(&in))
 		return MALFORMED("no nonce");
-	for (size_t i = 0; i < s->client_nonce.len; i++)
-		if (!is_nonce(s->client_nonce.ptr[i]))
-			return MALFORMED("its nonce is not printable");
-	return OK;
+	return scram_is_nonce(s->client_nonce) ? OK : MALFORMED("its nonce is not printable");
 }
 
 err scram_challenge(struct scram *s, const struct scram_verifier *verifier, str server_nonce, str *message)
@@ -179,15 +180,14 @@ static err check_binding(struct scram *s, str c)
 	               : (err){ ERR_DENIED, 0, "the channel bindings differ: somebody is in between" };
 }
 
-/* AuthMessage of RFC 5802 §3. */
-static err auth_message(struct scram *s, str without_proof, str *out)
+err scram_auth_message(struct arena *arena, str first_bare, str server_first, str without_proof, str *out)
 {
 	struct buf b;
 
-	buf_init(&b, s->arena, s->first_bare.len + s->server_first.len + without_proof.len + 2);
-	buf_add(&b, s->first_bare);
+	buf_init(&b, arena, first_bare.len + server_first.len + without_proof.len + 2);
+	buf_add(&b, first_bare);
 	buf_add_char(&b, ',');
-	buf_add(&b, s->server_first);
+	buf_add(&b, server_first);
 	buf_add_char(&b, ',');
 	buf_add(&b, without_proof);
 	TRY(buf_err(&b));
@@ -195,13 +195,18 @@ static err auth_message(struct scram *s, str without_proof, str *out)
 	return OK;
 }
 
+void scram_xor(struct digest *d, const struct digest *other)
+{
+	for (size_t i = 0; i < DIGEST_OCTETS; i++)
+		d->octets[i] = (char)(d->octets[i] ^ other->octets[i]);
+}
+
 static err check_proof(const struct scram *s, str message, const struct digest *proof)
 {
-	struct digest signature, client_key, stored_key;
+	struct digest client_key, stored_key;
 
-	TRY(digest_hmac(digest_str(&s->verifier.stored_key), message, &signature));
-	for (size_t i = 0; i < DIGEST_OCTETS; i++)
-		client_key.octets[i] = (char)(signature.octets[i] ^ proof->octets[i]);
+	TRY(digest_hmac(digest_str(&s->verifier.stored_key), message, &client_key));
+	scram_xor(&client_key, proof);
 	TRY(digest_sha256(digest_str(&client_key), STR(""), &stored_key));
 	return digest_equal(&stored_key, &s->verifier.stored_key) ? OK
 	                                                          : (err){ ERR_DENIED, 0, "wrong password" };
@@ -215,8 +220,8 @@ static err take_final(struct scram *s, str message, str *without_proof, struct d
 	str binding, nonce;
 	struct buf b;
 
-	if (!take_attribute(&in, 'c', &binding) || !scan_char(&in, ',') ||
-	    !take_attribute(&in, 'r', &nonce) || !skip_extensions(&in) || !scan_at_end(&in))
+	if (!scram_take_attribute(&in, 'c', &binding) || !scan_char(&in, ',') ||
+	    !scram_take_attribute(&in, 'r', &nonce) || !scram_skip_extensions(&in) || !scan_at_end(&in))
 		return MALFORMED("no channel binding or no nonce");
 	if (end == message.len || !str_starts(str_from(message, end), STR(",p=")))
 		return MALFORMED("no proof");
@@ -237,7 +242,7 @@ err scram_final(struct scram *s, str client_final, str *message)
 	struct buf b;
 
 	TRY(take_final(s, client_final, &without_proof, &proof));
-	TRY(auth_message(s, without_proof, &signed_text));
+	TRY(scram_auth_message(s->arena, s->first_bare, s->server_first, without_proof, &signed_text));
 	TRY(check_proof(s, signed_text, &proof));
 	TRY(digest_hmac(digest_str(&s->verifier.server_key), signed_text, &signature));
 	buf_init(&b, s->arena, 64);

@@ -7,19 +7,28 @@
 
 #define NO_VERIFIER ((err){ ERR_SYNTAX, 0, "this is no SCRAM-SHA-256 verifier" })
 
-err scram_verifier_derive(str password, str salt, uint32_t rounds, struct scram_verifier *out)
+err scram_verifier_keys(str password, str salt, uint32_t rounds, struct digest *client_key,
+                        struct scram_verifier *out)
 {
 	struct scram_verifier v = { .rounds = rounds, .salt_len = salt.len };
-	struct digest salted, client_key;
+	struct digest salted, key;
 
 	assert(salt.len > 0 && salt.len <= sizeof v.salt);
 	memcpy(v.salt, salt.ptr, salt.len);
 	TRY(digest_pbkdf2(password, salt, rounds, &salted));
-	TRY(digest_hmac(digest_str(&salted), STR("Client Key"), &client_key));
-	TRY(digest_sha256(digest_str(&client_key), STR(""), &v.stored_key));
+	TRY(digest_hmac(digest_str(&salted), STR("Client Key"), &key));
+	TRY(digest_sha256(digest_str(&key), STR(""), &v.stored_key));
 	TRY(digest_hmac(digest_str(&salted), STR("Server Key"), &v.server_key));
+	*client_key = key;
 	*out = v;
 	return OK;
+}
+
+err scram_verifier_derive(str password, str salt, uint32_t rounds, struct scram_verifier *out)
+{
+	struct digest client_key;
+
+	return scram_verifier_keys(password, salt, rounds, &client_key, out);
 }
 
 err scram_verifier_make(str password, uint32_t rounds, struct scram_verifier *out)

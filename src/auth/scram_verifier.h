@@ -32,7 +32,11 @@ static inline str scram_verifier_salt(const struct scram_verifier *v)
  * µs a round: SCRAM_ROUNDS_CHOSEN are for workers and commands. ERR_NOSPACE. */
 err scram_verifier_derive(str password, str salt, uint32_t rounds, struct scram_verifier *out) MUST_USE;
 
-/* The same with a new salt. */
+/* The same, with the ClientKey, which is the client's to know. */
+err scram_verifier_keys(str password, str salt, uint32_t rounds, struct digest *client_key,
+                        struct scram_verifier *out) MUST_USE;
+
+/* scram_verifier_derive with a new salt. */
 err scram_verifier_make(str password, uint32_t rounds, struct scram_verifier *out) MUST_USE;
 
 /* One for a name that has none: always the same for that name under `key`, so that asking twice tells nothing

@@ -122,8 +122,10 @@
 #define LIMIT_GUESS_PAIRS 32768u
 #define LIMIT_GUESS_HASHES 100u /* passwords of strangers that wait to be hashed: some 6 s on one core */
 #define LIMIT_VERIFIED 16384u   /* passwords known to be right (auth/verified.h), 40 octets each */
-#define LIMIT_VERIFIED_MS INT64_C(600000) /* after its last use until such a password is hashed again */
-#define LIMIT_SASL_LINE 12288u            /* octets of a response with CRLF; RFC 4954 §4 */
+#define LIMIT_VERIFIED_MS INT64_C(600000)  /* after its last use until such a password is hashed again */
+#define LIMIT_SASL_LINE 12288u             /* octets of a response with CRLF; RFC 4954 §4 */
+#define LIMIT_SASL_ARENA (128u * LIMIT_KB) /* octets: one login elsewhere */
+#define LIMIT_SCRAM_ROUNDS 2000000u        /* that a server may ask of us: 0.6 s of a core */
 
 /* what is read and changed before the commit */
 #define LIMIT_ORIGIN_ADDRESSES 100u /* that From and Sender of a submission may name */

@@ -157,19 +157,25 @@
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
 
 /* outbound mail */
-#define LIMIT_SRS_DAYS 21u                /* that a rewritten reverse-path is good for */
-#define LIMIT_REPLY (64u * LIMIT_KB)      /* octets of one reply of a server, all its lines */
-#define LIMIT_REPLY_TEXT 2048u            /* octets of its text that are kept */
-#define LIMIT_ENVID 256u                  /* octets, decoded; RFC 3461 §4.4 says 100 */
-#define LIMIT_ORCPT (LIMIT_PATH + 16u)    /* octets of a type and an address, decoded; RFC 3461 §4.2: 500 */
-#define LIMIT_QUEUE_FRONT (4u * LIMIT_KB) /* octets of an intent before its rows */
-#define LIMIT_NOTE_KEY 512u               /* octets of a note's key (store/note.h), */
-#define LIMIT_NOTE_VALUE (4u * LIMIT_KB)  /* and of its value */
-#define LIMIT_QUEUE_REPLY 512u            /* octets of the last reply that a row keeps */
-#define LIMIT_QUEUE_READY 4000000u        /* recipients ready in memory; the others wait in the store */
-#define LIMIT_TRANSACTION_RECIPIENTS 100u /* RFC 5321 §4.5.3.1.8: every server takes as many */
-#define LIMIT_SITE_CONNECTIONS_FIRST 5u   /* to one site, before it was seen how that goes */
-#define LIMIT_SITE_CONNECTIONS 20u        /* to one site */
+#define LIMIT_SRS_DAYS 21u             /* that a rewritten reverse-path is good for */
+#define LIMIT_REPLY (64u * LIMIT_KB)   /* octets of one reply of a server, all its lines */
+#define LIMIT_REPLY_TEXT 2048u         /* octets of its text that are kept */
+#define LIMIT_ENVID 256u               /* octets, decoded; RFC 3461 §4.4 says 100 */
+#define LIMIT_ORCPT (LIMIT_PATH + 16u) /* octets of a type and an address, decoded; RFC 3461 §4.2: 500 */
+#define LIMIT_DSN (8u * LIMIT_MB)      /* octets of a notice without its original: LIMIT_TARGETS recipients */
+#define LIMIT_DSN_ORIGINAL LIMIT_MB    /* octets of an original that goes along whole */
+#define LIMIT_NOTICE_ARENA \
+	(64u * LIMIT_MB)       /* octets that making one may need; some 300 KB with few recipients */
+#define LIMIT_DSN_SUBJECT 200u /* octets of the original's subject that stand in the notice's */
+#define LIMIT_DSN_GROUPS 50u   /* replies that are told to people, each with all its recipients */
+#define LIMIT_QUEUE_FRONT (4u * LIMIT_KB)     /* octets of an intent before its rows */
+#define LIMIT_NOTE_KEY 512u                   /* octets of a note's key (store/note.h), */
+#define LIMIT_NOTE_VALUE (4u * LIMIT_KB)      /* and of its value */
+#define LIMIT_QUEUE_REPLY 512u                /* octets of the last reply that a row keeps */
+#define LIMIT_QUEUE_READY 4000000u            /* recipients ready in memory; the others wait in the store */
+#define LIMIT_TRANSACTION_RECIPIENTS 100u     /* RFC 5321 §4.5.3.1.8: every server takes as many */
+#define LIMIT_SITE_CONNECTIONS_FIRST 5u       /* to one site, before it was seen how that goes */
+#define LIMIT_SITE_CONNECTIONS 20u            /* to one site */
 #define LIMIT_RETRY_FIRST_MS INT64_C(120000)  /* from the first failure to the second attempt */
 #define LIMIT_RETRY_MOST_MS INT64_C(14400000) /* between two attempts: 4 hours */
 #define LIMIT_SITE_RETRY_FIRST_MS INT64_C(30000)

@@ -153,6 +153,29 @@ err address_join(struct arena *arena, str local_part, str domain, str *out)
 	return OK;
 }
 
+err address_split(struct arena *arena, str path, str *local_part, str *domain)
+{
+	str quoted = address_local_part(path);
+	char *plain;
+	size_t len = 0;
+
+	if (quoted.len < 2 || quoted.ptr[0] != '"') {
+		*local_part = quoted;
+		*domain = address_domain(path);
+		return OK;
+	}
+	plain = arena_alloc(arena, quoted.len);
+	if (!plain)
+		return ERR_NO_MEMORY;
+	for (size_t i = 1; i + 1 < quoted.len; i++) {
+		i += quoted.ptr[i] == '\\' && i + 2 < quoted.len;
+		plain[len++] = quoted.ptr[i];
+	}
+	*local_part = (str){ plain, len };
+	*domain = address_domain(path);
+	return OK;
+}
+
 str address_local_part(str address) { return str_slice(address, 0, str_rfind_char(address, '@')); }
 
 str address_domain(str address)

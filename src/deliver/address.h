@@ -30,6 +30,10 @@ err domain_normalise(struct arena *arena, str text, str *out) MUST_USE;
 /* local_part "@" domain, normalised. ERR_NOSPACE; ERR_SYNTAX, ERR_LIMIT only where something is not ASCII. */
 err address_join(struct arena *arena, str local_part, str domain, str *out) MUST_USE;
 
+/* The parts of a path that a command had (struct queue_recipient, ...): the local part without quotes, the
+ * domain as written, empty where there is none. ERR_NOSPACE. */
+err address_split(struct arena *arena, str path, str *local_part, str *domain) MUST_USE;
+
 /* --- parts of a normalised address --- */
 
 str address_local_part(str address);

@@ -1,0 +1,46 @@
+/* deliver/notice.h: a notice to a sender (bounce/dsn.h) as a message of ours: composed, with its original,
+ * and with the operation that delivers it: into the sender's mailbox here, or into the queue with the null
+ * reverse-path.
+ *
+ * Where the sender is an address of ours that has no mailbox, and where the original has the null
+ * reverse-path, a failure is told to postmaster; a notice that nobody here takes is not made, so that no
+ * notice is ever about a notice to postmaster. Worker thread; it reads the original and may write a spool
+ * file.
+ *
+ * RFC 3461 §6.1; RFC 5321 §4.5.5, §6.1.
+ */
+#ifndef DELIVER_NOTICE_H
+#define DELIVER_NOTICE_H
+
+#include "bounce/dsn.h"
+#include "store/commit.h"
+
+/* Whose share of a site notices take (struct queue_envelope). */
+#define NOTICE_SENDER UINT64_C(1)
+
+struct notice_options {
+	struct store *store;
+	str hostname;        /* ours */
+	str srs_key;         /* of the addresses that we forward with; empty: there are none */
+	int64_t lifetime_ms; /* for which a notice is tried to be sent */
+	bool to_postmaster;  /* the sender's mailbox did not take it, the store said so (ERR_QUOTA,
+	                        ERR_MISSING):  make it for postmaster */
+};
+
+/* All zero is legal. */
+struct notice {
+	struct draft *draft;
+	str to;              /* who is told */
+	struct commit_op op; /* COMMIT_DELIVER; deliver.event is the caller's to fill */
+};
+
+/* The original is fd[offset .. offset + size): its header or all of it goes along. Everything lives in
+ * `arena`. *made = false: nobody is to be told.
+ * ERR_NOSPACE, ERR_IO, ERR_BUSY: try again later   ERR_LIMIT, ERR_CORRUPT: never */
+err notice_make(const struct notice_options *options, struct arena *arena, const struct dsn *dsn, int fd,
+                uint64_t offset, uint64_t size, struct notice *out, bool *made) MUST_USE;
+
+/* After the commit, or without one. */
+void notice_fini(struct notice *notice);
+
+#endif

@@ -19,6 +19,7 @@
 #define LIMIT_LOG_BACKLOG \
 	LIMIT_MB /* octets waiting for the log's reader; past it lines are counted, not kept */
 #define LIMIT_CONFIG_FILE LIMIT_MB         /* octets */
+#define LIMIT_COMMAND_SAID 256u            /* octets kept of what a program says on standard error */
 #define LIMIT_TOML_DEPTH 64u               /* nested arrays and inline tables */
 #define LIMIT_CONFIG_LIST 256u             /* entries of one list in the configuration; listeners in all */
 #define LIMIT_PATH_NAME 4096u              /* octets of a file's path, NUL included: PATH_MAX */
@@ -94,18 +95,20 @@
 #define LIMIT_VERIFY_PROBLEMS 1000u        /* listed; the others are counted */
 
 /* accounts and addresses */
-#define LIMIT_ALIAS_TARGETS 1000u /* of one alias */
-#define LIMIT_ALIAS_DEPTH 10u     /* aliases in a chain; a longer one is a loop */
-#define LIMIT_SUSPENDED_DAYS 5u   /* mail to a suspended account waits at its senders, then it is refused */
-#define LIMIT_PASSWORD 1024u      /* octets */
-#define LIMIT_DISPLAY_NAME 256u   /* octets of a person's name */
-#define LIMIT_APP_NAME 32u        /* octets of an app's name */
-#define LIMIT_APPS 100u           /* of one account */
-#define LIMIT_APP_FROMS 100u      /* addresses one app may send from */
-#define LIMIT_APP_RATE 1000000u   /* recipients in the period of an app's limit, or a route's */
-#define LIMIT_ROUTES 1000u        /* of outbound mail */
-#define LIMIT_ROUTE_HOSTS 32u     /* smarthosts of one route */
-#define LIMIT_ROUTE_TEXT 1024u    /* octets of a route's user, or of its token command */
+#define LIMIT_ALIAS_TARGETS 1000u   /* of one alias */
+#define LIMIT_ALIAS_DEPTH 10u       /* aliases in a chain; a longer one is a loop */
+#define LIMIT_SUSPENDED_DAYS 5u     /* mail to a suspended account waits at its senders, then it is refused */
+#define LIMIT_PASSWORD 1024u        /* octets */
+#define LIMIT_DISPLAY_NAME 256u     /* octets of a person's name */
+#define LIMIT_APP_NAME 32u          /* octets of an app's name */
+#define LIMIT_APPS 100u             /* of one account */
+#define LIMIT_APP_FROMS 100u        /* addresses one app may send from */
+#define LIMIT_APP_RATE 1000000u     /* recipients in the period of an app's limit, or a route's */
+#define LIMIT_ROUTES 1000u          /* of outbound mail */
+#define LIMIT_ROUTE_HOSTS 32u       /* smarthosts of one route */
+#define LIMIT_ROUTE_TEXT 1024u      /* octets of a route's user, or of its token command */
+#define LIMIT_TOKEN (8u * LIMIT_KB) /* octets that such a command may print; real ones have up to 4 KB */
+#define LIMIT_TOKEN_MS 15000u       /* for such a command */
 
 /* guessing of passwords (auth/guess.h) */
 #define LIMIT_GUESS_NETWORK 60               /* wrong passwords a network may send at once */

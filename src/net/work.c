@@ -12,7 +12,8 @@
 #include "base/limits.h"
 #include "net/loop_internal.h"
 
-static const char *const class_names[WORK_CLASS_COUNT] = { "read", "write", "crypto", "password", "bulk" };
+static const char *const class_names[WORK_CLASS_COUNT] = { "read",     "write", "crypto",
+	                                                   "password", "bulk",  "command" };
 
 /* Where cores are short a password gets a tenth of one: a login takes longer, mail does not. That is for
  * those that go first. The others may be a storm of guesses, each as long as ten turns of a loop; they run
@@ -79,6 +80,8 @@ static unsigned threads_for(enum work_class class, unsigned cores)
 		                                           have left over */
 	case WORK_BULK:
 		return cores > 4 ? 2 : 1; /* must never crowd out the others */
+	case WORK_COMMAND:
+		return 2; /* waits: a program that hangs does not hold up the next */
 	case WORK_CLASS_COUNT:
 		break;
 	}

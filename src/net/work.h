@@ -19,6 +19,7 @@ enum work_class {
 	WORK_PASSWORD, /* Argon2id: what goes first has a tenth of a core at least; all else has what others
 	                  leave over, and one in two seconds where they leave nothing */
 	WORK_BULK,     /* slices of <= 10 ms: views of large mailboxes, search, import, export, verify */
+	WORK_COMMAND,  /* programs that the owner named (base/command.h): they may take seconds */
 	WORK_CLASS_COUNT
 };
 

@@ -2,30 +2,7 @@
 
 #include <stdlib.h>
 
-#include "base/file.h"
-#include "base/limits.h"
-#include "base/random.h"
-
-/* Reads DATA_DIR/auth.key; makes it where there is none of its length. */
-static err load_key(struct arena *arena, str data_dir, char key[static DIGEST_OCTETS])
-{
-	struct buf path;
-	str octets;
-
-	buf_init(&path, arena, LIMIT_PATH_NAME);
-	buf_add(&path, data_dir);
-	buf_add(&path, STR("/auth.key"));
-	TRY(buf_err(&path));
-	err e = file_read_all(arena, buf_str(&path), DIGEST_OCTETS, &octets);
-	if (e.code == ERR_OK && octets.len == DIGEST_OCTETS) {
-		memcpy(key, octets.ptr, octets.len);
-		return OK;
-	}
-	if (e.code != ERR_OK && e.code != ERR_MISSING && e.code != ERR_LIMIT)
-		return e;
-	random_fill(key, DIGEST_OCTETS);
-	return file_replace(arena, buf_str(&path), (str){ key, DIGEST_OCTETS }, 0600);
-}
+#include "auth/key.h"
 
 err auth_new(struct arena *arena, const struct auth_options *options, struct auth **out)
 {
@@ -38,7 +15,7 @@ err auth_new(struct arena *arena, const struct auth_options *options, struct aut
 	auth->normalise = options->normalise;
 	auth->scram = options->scram;
 	auth_set_plaintext(auth, options->plaintext_loopback);
-	err e = load_key(arena, options->data_dir, auth->fake_key);
+	err e = key_root(arena, options->data_dir, &auth->fake_key);
 	if (e.code == ERR_OK)
 		e = guess_new(&auth->guess);
 	if (e.code == ERR_OK)
@@ -74,6 +51,6 @@ void auth_free(struct auth *auth)
 		return;
 	guess_free(auth->guess);
 	verified_free(auth->verified);
-	explicit_bzero(auth->fake_key, sizeof auth->fake_key);
+	explicit_bzero(&auth->fake_key, sizeof auth->fake_key);
 	free(auth);
 }

@@ -14,7 +14,7 @@ struct auth {
 	err (*normalise)(struct arena *arena, str text, str *out);
 	struct guess *guess;
 	struct verified *verified;
-	char fake_key[DIGEST_OCTETS];
+	struct digest fake_key;
 	bool scram;
 	_Atomic bool plaintext_loopback;
 	_Atomic unsigned strangers; /* passwords that wait to be hashed, of pairs that are not known */

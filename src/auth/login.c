@@ -279,7 +279,6 @@ err login_verifier(struct login *login, struct scram_verifier *out)
 	if (has)
 		return OK;
 	/* Those without one look like those that do not exist. */
-	return scram_verifier_fake((str){ login->auth->fake_key, sizeof login->auth->fake_key },
-	                           login_name(login),
+	return scram_verifier_fake(digest_str(&login->auth->fake_key), login_name(login),
 	                           login->is_app ? SCRAM_ROUNDS_GENERATED : SCRAM_ROUNDS_CHOSEN, out);
 }

@@ -1,5 +1,6 @@
 /* Each line is the address of a forward-path of one transaction, against a small directory in a real store: a
- * refused path changes nothing, no account is a target twice, and the same path again adds nobody. */
+ * refused path changes nothing, no account and no address elsewhere is a target twice, and the same path
+ * again adds nobody. Every other one is of a client that may relay. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -65,13 +66,15 @@ static void make_store(void)
 	change(DIRECTORY_ALIAS_PUT, STR("@catch.example"), info, 2);
 }
 
-static enum route_answer add(struct route *route, const struct directory *directory, str path)
+static enum route_answer add(struct route *route, const struct directory *directory, str path, bool may_relay)
 {
 	size_t at = str_rfind_char(path, '@');
 
 	return route_add(route, directory,
 	                 &(struct route_query){ .local_part = str_slice(path, 0, at),
-	                                        .domain = at < path.len ? str_from(path, at + 1) : STR("") });
+	                                        .domain = at < path.len ? str_from(path, at + 1) : STR(""),
+	                                        .srs_key = STR("a key"),
+	                                        .may_relay = may_relay });
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
@@ -80,6 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 	const struct directory *directory;
 	struct arena own;
 	struct route route;
+	bool may_relay = false;
 
 	if (!store)
 		make_store();
@@ -88,15 +92,21 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 	route_init(&route, &own, STR("mail.shop.example"));
 	while (rest.len > 0) {
 		str path = str_cut(&rest, '\n');
-		size_t before = route.count;
-		enum route_answer answer = add(&route, directory, path);
+		size_t before = route_target_count(&route);
+		enum route_answer answer = add(&route, directory, path, may_relay);
 
-		must(answer == ROUTE_TAKEN || route.count == before);
-		must(answer != ROUTE_TAKEN || route.count > 0);
-		before = route.count;
-		must(add(&route, directory, path) == answer || answer == ROUTE_BUSY);
-		must(route.count == before);
+		must(answer == ROUTE_TAKEN || route_target_count(&route) == before);
+		must(answer != ROUTE_TAKEN || route_target_count(&route) > 0);
+		must(answer != ROUTE_FOREIGN || !may_relay);
+		before = route_target_count(&route);
+		must(add(&route, directory, path, may_relay) == answer || answer == ROUTE_BUSY);
+		must(route_target_count(&route) == before && route.remotes.pending == 0);
+		may_relay = !may_relay;
 	}
+	for (size_t i = 0; i < route.remotes.count; i++)
+		for (size_t j = 0; j < i; j++)
+			must(!str_eq(route.remotes.items[i].forward_path,
+			             route.remotes.items[j].forward_path));
 	for (size_t i = 0; i < route.count; i++)
 		for (size_t j = 0; j < i; j++)
 			must(route.targets[i].account_id != route.targets[j].account_id);

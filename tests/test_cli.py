@@ -228,7 +228,6 @@ def test_alias_refusals(shop):
     shop.account_add(ANN)
     a, b, c = (x + "@" + DOMAIN for x in ("a", "b", "c"))
     add = ["alias", "add", "--json"]
-    failed(shop.cli(*add, a, "someone@far.example", code=64), 64, "another mail server")
     failed(shop.cli(*add, a, "nobody@" + DOMAIN, code=67), 67, "nobody")
     failed(shop.cli(*add, a, a, code=65), 65, "loop")
     failed(shop.cli(*add, ANN, a, code=73), 73)

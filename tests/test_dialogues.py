@@ -19,6 +19,7 @@ ALIASES = [
     ("some@shop.example", ["gone@shop.example", "ann@shop.example"]),
     ("ann@xn--bcher-kva.example", ["ann@shop.example", WIDE_ACCOUNT]),
     ("tight@shop.example", ["full@shop.example", "ann@shop.example"]),
+    ("away@shop.example", ["far@far.example"]),
 ]
 
 # What POP3 finds: two short ones, and one whose lines begin with dots.
@@ -47,6 +48,7 @@ def server(tmp_path_factory, postrider_bin):
     for address, targets in ALIASES:
         one.cli("alias", "add", address, *targets)
     one.cli("account", "suspend", "gone@shop.example")
+    one.cli("queue", "freeze")
     one.start()
     with one.smtp() as c:
         for message in MESSAGES:

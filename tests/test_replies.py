@@ -76,15 +76,12 @@ def test_aliases_that_lead_to_nobody(instance):
     """`alias add` makes no such loop; whatever did, the sender is told that it is not his fault."""
     instance.account_add(ANN)
     instance.cli("alias", "add", "one@shop.example", ANN)
-    instance.cli("alias", "add", "far@shop.example", ANN)
     instance.cli("alias", "add", "two@shop.example", "one@shop.example")
     instance.stop()
     with rows(instance) as database:
         database.execute("UPDATE alias SET targets = ? WHERE address = 'one@shop.example'", (counted("two@shop.example"),))
-        database.execute("UPDATE alias SET targets = ? WHERE address = 'far@shop.example'", (counted("x@far.example"),))
     instance.start()
     assert rcpt(instance, "one@shop.example").startswith(b"451 4.3.5 The aliases behind this address lead to nobody")
-    assert rcpt(instance, "far@shop.example").startswith(b"451 4.3.5 This address forwards to another server")
 
 
 def test_too_many_mailboxes(instance):

@@ -314,14 +314,6 @@ def test_date_and_message_id(server):
 # -- to whom -------------------------------------------------------------------------------------------------
 
 
-def test_remote_recipients_wait_for_the_queue(server):
-    with Submission(server, login=ANN) as c:
-        c.command(b"MAIL FROM:<ann@shop.example>", 250)
-        reply = c.command(b"RCPT TO:<far@far.example>")[-1]
-        assert reply.startswith(b"550 5.7.1 ") and b"does not send to other servers yet" in reply
-        c.command(b"RCPT TO:<bob@shop.example>", 250)
-
-
 def test_relay_from(make_instance):
     """Networks of network.relay_from need no password; a reload changes who they are. Nobody is trusted for being near."""
     server = make_instance()
@@ -329,8 +321,7 @@ def test_relay_from(make_instance):
     with_people(server)
     with Submission(server, "smtp") as c:
         c.command(b"MAIL FROM:<any@far.example>", 250)
-        reply = c.command(b"RCPT TO:<far@far.example>")[-1]
-        assert reply.startswith(b"550 5.7.1 ") and b"does not send to other servers yet" in reply
+        c.command(b"RCPT TO:<far@far.example>", 250)
     with Submission(server) as c:
         assert c.send_message(b"From: any@far.example\r\n\r\n", reverse_path="any@far.example").startswith(b"250 ")
     (got,) = mailbox(server, BOB)

@@ -25,14 +25,8 @@ static err check_target(struct operation_call *call, str alias, str target)
 	const struct account *account;
 	const struct alias *other;
 
-	if (directory_find_domain(call->directory, address_domain(target), &domain) != DIRECTORY_FOUND) {
-		call->usage = true;
-		return err_new(call->arena, ERR_SYNTAX,
-		               "target " STR_FMT
-		               " is at another mail server, and this version forwards only to "
-		               "accounts and aliases of its own domains; see postrider account list",
-		               STR_ARG(target));
-	}
+	if (directory_find_domain(call->directory, address_domain(target), &domain) != DIRECTORY_FOUND)
+		return OK; /* at another server: whether it exists is known there */
 	/* Before the question whether it exists: an alias that is only about to be made may name itself. A
 	 * chain deeper than delivery follows is a loop by definition. */
 	if (mail_reaches(call, alias, target, 1))

@@ -87,7 +87,7 @@
 #define LIMIT_INTENT (8u * LIMIT_MB) /* octets: LIMIT_TARGETS rows with their prefixes and a reverse-path */
 #define LIMIT_BATCH_OPS 1024u        /* operations of one commit batch */
 #define LIMIT_BATCH_ROWS 1000u       /* rows that one divisible operation gives to a batch */
-#define LIMIT_TARGETS 1000u          /* mailbox rows of one deliver: never split, so bounded by a batch */
+#define LIMIT_TARGETS 1000u          /* rows of one deliver, mailboxes' and the queue's: never split */
 #define LIMIT_WAL_RESTART (64u * LIMIT_MB) /* octets: the committer pauses for one RESTART checkpoint */
 #define LIMIT_WAL_PAUSE (104u * LIMIT_MB)  /* octets: batches wait for the checkpoint that is under way */
 #define LIMIT_WAL_STOP (512u * LIMIT_MB)   /* octets: acceptance answers 451 until a reader lets go */
@@ -155,11 +155,15 @@
 #define LIMIT_LOCAL_SESSIONS 64u    /* by run/submit.sock at once, of one login */
 #define LIMIT_LOCAL_LOGINS 64u      /* that have such a session at once */
 #define LIMIT_RECEIVED_FIELDS 100u  /* RFC 5321 §6.3 */
+#define LIMIT_PASSED 5u             /* of these, by this server: no way that was meant leads here as often */
+#define LIMIT_SENT_LINE 998u /* octets of a line without CRLF that every server takes; RFC 5322 §2.1.1 */
 #define LIMIT_RECODE_ARENA (192u * LIMIT_KB)   /* octets that re-coding a BINARYMIME message may need */
 #define LIMIT_SUMMARY_ARENA (128u * LIMIT_KB)  /* octets a summary may need while it is made */
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
 
 /* outbound mail */
+#define LIMIT_QUEUE_LIFETIME_MS INT64_C(432000000) /* until it is given up: 5 days; RFC 5321 §4.5.4.1 */
+
 #define LIMIT_SRS_DAYS 21u             /* that a rewritten reverse-path is good for */
 #define LIMIT_REPLY (64u * LIMIT_KB)   /* octets of one reply of a server, all its lines */
 #define LIMIT_REPLY_TEXT 2048u         /* octets of its text that are kept */

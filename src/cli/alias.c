@@ -88,15 +88,15 @@ static int run(struct command_line *line)
 
 const struct command alias_command = {
 	.name = "alias",
-	.summary = "further addresses, each delivered to one or more accounts",
+	.summary = "further addresses, each delivered to one or more others",
 	.help = "Usage: postrider alias add ADDRESS TARGET...\n"
 		"       postrider alias remove ADDRESS [TARGET...]\n"
 		"       postrider alias list\n"
 		"\n"
-		"Mail to an alias is delivered to each of its targets: accounts or further aliases of the\n"
-		"domains served here. ADDRESS may be @shop.example: it catches what no account and no other\n"
-		"alias of that domain takes. Adding targets to an alias that is there keeps its others;\n"
-		"removing with targets takes out only these.\n"
+		"Mail to an alias is delivered to each of its targets: accounts, further aliases, or\n"
+		"addresses at other servers. ADDRESS may be @shop.example: it catches what no account and\n"
+		"no other alias of that domain takes. Adding targets to an alias that is there keeps its\n"
+		"others; removing with targets takes out only these.\n"
 		"\n"
 		"Mail to ann+anything@shop.example reaches ann@shop.example without any alias.\n",
 	.run = run,

@@ -3,9 +3,12 @@
 #include <assert.h>
 
 #include "base/limits.h"
+#include "bounce/srs.h"
 #include "deliver/address.h"
 #include "deliver/lookup.h"
+#include "mime/eai.h"
 #include "store/directory.h"
+#include "store/queue.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000ll)
 
@@ -15,7 +18,15 @@ struct walk {
 	const struct directory *directory;
 	const struct route_query *query;
 	size_t candidates;
+	bool expanded;
 	enum route_answer passed_over; /* why a target was; ROUTE_TAKEN: none was */
+};
+
+/* How far the walk has come. */
+struct step {
+	unsigned depth; /* aliases behind us */
+	str via;        /* the domain of the last one; empty: none */
+	bool expanded;  /* one of them has several targets */
 };
 
 void route_init(struct route *route, struct arena *arena, str hostname)
@@ -24,12 +35,14 @@ void route_init(struct route *route, struct arena *arena, str hostname)
 	seen_init(&route->accounts, arena);
 	seen_init(&route->met, arena);
 	seen_init(&route->refused, arena);
+	remotes_init(&route->remotes, arena);
 }
 
 void route_clear(struct route *route)
 {
 	route->count = 0;
 	seen_clear(&route->accounts);
+	remotes_clear(&route->remotes);
 }
 
 err route_refuse(struct route *route, uint64_t account_id)
@@ -56,12 +69,49 @@ static bool make_room(struct route *route, size_t used)
 	return true;
 }
 
+/* What is left to be told by whoever delivers (RFC 3461 §5.2.7.3 c). NOTIFY=SUCCESS alone forbade the rest.
+ */
+static uint8_t notify_at(const struct walk *w, struct step step)
+{
+	uint8_t notify = w->query->notify;
+
+	if (!step.expanded || !(notify & QUEUE_NOTIFY_SUCCESS))
+		return notify;
+	notify &= (uint8_t)~QUEUE_NOTIFY_SUCCESS;
+	return notify ? notify : QUEUE_NOTIFY_NEVER;
+}
+
+/* The address that the sender wrote, for reports about one that it has never seen (RFC 3461 §4.2, RFC 6533
+ * §3). */
+static err add_orcpt(const struct walk *w, str *out)
+{
+	const struct route_query *q = w->query;
+	bool wide = eai_is_wide(q->local_part) || eai_is_wide(q->domain);
+	struct buf address, orcpt;
+
+	if (q->orcpt.len > 0) {
+		*out = q->orcpt;
+		return OK;
+	}
+	buf_init(&address, w->route->arena, LIMIT_ORCPT);
+	buf_add(&address, q->local_part);
+	buf_add_char(&address, '@');
+	buf_add(&address, q->domain.len > 0 ? q->domain : w->route->hostname);
+	TRY(buf_err(&address));
+	buf_init(&orcpt, w->route->arena, LIMIT_ORCPT);
+	buf_add(&orcpt, wide ? STR("utf-8;") : STR("rfc822;"));
+	address_add(&orcpt, buf_str(&address));
+	TRY(buf_err(&orcpt));
+	*out = buf_str(&orcpt);
+	return OK;
+}
+
 static enum route_answer add_candidate(struct walk *w, const struct account *account, str delivered_to)
 {
 	struct route *route = w->route;
 	struct route_target target = { .account_id = account->account_id };
 
-	if (w->candidates == LIMIT_TARGETS)
+	if (w->candidates + route->remotes.pending == LIMIT_TARGETS)
 		return ROUTE_TOO_MANY;
 	if (!make_room(route, route->count + w->candidates))
 		return ROUTE_BUSY;
@@ -70,6 +120,21 @@ static enum route_answer add_candidate(struct walk *w, const struct account *acc
 		return ROUTE_BUSY;
 	route->targets[route->count + w->candidates++] = target;
 	return ROUTE_TAKEN;
+}
+
+static enum route_answer to_remote(struct walk *w, str local_part, str domain, struct step step)
+{
+	struct remote remote = { .orcpt = w->query->orcpt, .notify = notify_at(w, step) };
+
+	if (step.via.len == 0 && !w->query->may_relay)
+		return ROUTE_FOREIGN;
+	if (w->candidates + w->route->remotes.pending == LIMIT_TARGETS)
+		return ROUTE_TOO_MANY;
+	if (step.via.len > 0 && (arena_copy(w->route->arena, step.via, &remote.via).code != ERR_OK ||
+	                         add_orcpt(w, &remote.orcpt).code != ERR_OK))
+		return ROUTE_BUSY;
+	return remotes_add(&w->route->remotes, local_part, domain, &remote).code == ERR_OK ? ROUTE_TAKEN
+	                                                                                   : ROUTE_BUSY;
 }
 
 static bool is_full(const struct account *account, uint64_t size)
@@ -98,7 +163,7 @@ static enum route_answer to_account(struct walk *w, const struct account *accoun
 	return add_candidate(w, account, delivered_to);
 }
 
-static enum route_answer to_address(struct walk *w, str address, unsigned depth);
+static enum route_answer to_address(struct walk *w, str address, struct step step);
 
 /* Temporary reasons before permanent ones: where all targets are passed over, the sender hears the one that
  * leaves hope. */
@@ -111,19 +176,20 @@ static enum route_answer more_hopeful(enum route_answer a, enum route_answer b)
 	return a == ROUTE_SUSPENDED_OLD || b == ROUTE_SUSPENDED_OLD ? ROUTE_SUSPENDED_OLD : ROUTE_UNKNOWN;
 }
 
-static enum route_answer to_alias(struct walk *w, const struct alias *alias, unsigned depth)
+static enum route_answer to_alias(struct walk *w, const struct alias *alias, struct step step)
 {
+	struct step next = { step.depth + 1, address_domain(alias->address),
+		             step.expanded || alias->target_count > 1 };
 	bool fresh;
 
-	if (depth == LIMIT_ALIAS_DEPTH)
+	if (step.depth == LIMIT_ALIAS_DEPTH)
 		return ROUTE_LOOP;
 	if (seen_add(&w->route->met, (uint64_t)(uintptr_t)alias, &fresh).code != ERR_OK)
 		return ROUTE_BUSY;
+	w->expanded |= next.expanded;
 	for (size_t i = 0; fresh && i < alias->target_count; i++) {
-		enum route_answer answer = to_address(w, alias->targets[i], depth + 1);
+		enum route_answer answer = to_address(w, alias->targets[i], next);
 
-		if (answer == ROUTE_FOREIGN)
-			return ROUTE_ELSEWHERE;
 		if (answer == ROUTE_UNKNOWN || answer == ROUTE_SUSPENDED || answer == ROUTE_SUSPENDED_OLD)
 			w->passed_over = more_hopeful(w->passed_over, answer);
 		else if (answer != ROUTE_TAKEN)
@@ -132,7 +198,7 @@ static enum route_answer to_alias(struct walk *w, const struct alias *alias, uns
 	return ROUTE_TAKEN;
 }
 
-static enum route_answer to_address(struct walk *w, str address, unsigned depth)
+static enum route_answer to_address(struct walk *w, str address, struct step step)
 {
 	struct lookup found;
 
@@ -140,9 +206,9 @@ static enum route_answer to_address(struct walk *w, str address, unsigned depth)
 	case LOOKUP_ACCOUNT:
 		return to_account(w, found.account, address);
 	case LOOKUP_ALIAS:
-		return to_alias(w, found.alias, depth);
+		return to_alias(w, found.alias, step);
 	case LOOKUP_FOREIGN:
-		return ROUTE_FOREIGN;
+		return to_remote(w, address_local_part(address), address_domain(address), step);
 	case LOOKUP_NOBODY:
 		return ROUTE_UNKNOWN;
 	case LOOKUP_NO_OWNER:
@@ -151,6 +217,52 @@ static enum route_answer to_address(struct walk *w, str address, unsigned depth)
 		break;
 	}
 	return ROUTE_BUSY;
+}
+
+/* As a command or a rewritten address names it. At another server a local part means what it says there, case
+ * and all (RFC 5321 §2.4). */
+static enum route_answer to_named(struct walk *w, str local_part, str domain, struct step step)
+{
+	const struct domain *ours;
+	str address;
+
+	if (address_join(w->route->arena, local_part, domain, &address).code != ERR_OK)
+		return ROUTE_BUSY;
+	if (directory_find_domain(w->directory, address_domain(address), &ours) == DIRECTORY_ABSENT)
+		return to_remote(w, local_part, domain, step);
+	return to_address(w, address, step);
+}
+
+/* A bounce of what was forwarded: it goes to whom that came from, as if by an alias of its domain, so that a
+ * program that answers with a reverse-path of its own is no stranger there either. */
+static enum route_answer to_origin(struct walk *w, str local_part, str domain)
+{
+	struct buf origin;
+	str address;
+	err e;
+
+	buf_init(&origin, w->route->arena, LIMIT_PATH);
+	e = srs_reverse(&origin, w->query->srs_key, w->query->now_ms, local_part);
+	if (e.code != ERR_OK)
+		return e.code == ERR_NOSPACE ? ROUTE_BUSY : ROUTE_NOT_FORWARDED;
+	address = buf_str(&origin);
+	return to_named(w, address_local_part(address), address_domain(address),
+	                (struct step){ .depth = 1, .via = domain });
+}
+
+static enum route_answer walk_from(struct walk *w, str domain)
+{
+	const struct route_query *q = w->query;
+	const struct domain *ours;
+	str name;
+
+	if (q->srs_key.len == 0 || !srs_is(q->local_part))
+		return to_named(w, q->local_part, domain, (struct step){ 0 });
+	if (address_join(w->route->arena, STR(""), domain, &name).code != ERR_OK)
+		return ROUTE_BUSY;
+	if (directory_find_domain(w->directory, address_domain(name), &ours) != DIRECTORY_FOUND)
+		return to_named(w, q->local_part, domain, (struct step){ 0 });
+	return to_origin(w, q->local_part, ours->name);
 }
 
 /* Whose postmaster is meant by <postmaster>: the hosted domain that the hostname is or is below, else the
@@ -175,7 +287,7 @@ static enum route_answer keep_candidates(struct route *route, size_t candidates)
 
 	for (size_t i = 0; i < candidates; i++)
 		fresh_count += !seen_has(&route->accounts, route->targets[first + i].account_id);
-	if (route->count + fresh_count > LIMIT_TARGETS)
+	if (route_target_count(route) + fresh_count + remotes_fresh(&route->remotes) > LIMIT_TARGETS)
 		return ROUTE_TOO_MANY;
 	if (seen_reserve(&route->accounts, fresh_count).code != ERR_OK)
 		return ROUTE_BUSY;
@@ -188,14 +300,17 @@ static enum route_answer keep_candidates(struct route *route, size_t candidates)
 		if (fresh)
 			route->targets[route->count++] = candidate;
 	}
+	remotes_keep(&route->remotes);
 	return ROUTE_TAKEN;
 }
 
 enum route_answer route_add(struct route *route, const struct directory *directory,
                             const struct route_query *query)
 {
-	struct walk w = { route, directory, query, 0, ROUTE_TAKEN };
-	str domain = query->domain, address;
+	struct walk w = {
+		.route = route, .directory = directory, .query = query, .passed_over = ROUTE_TAKEN
+	};
+	str domain = query->domain;
 	enum route_answer answer;
 
 	if (domain.len == 0 ||
@@ -204,13 +319,14 @@ enum route_answer route_add(struct route *route, const struct directory *directo
 		if (domain.len == 0)
 			return ROUTE_NOBODY;
 	}
-	if (address_join(route->arena, query->local_part, domain, &address).code != ERR_OK)
-		return ROUTE_BUSY;
 	seen_clear(&route->met);
-	answer = to_address(&w, address, 0);
-	if (answer != ROUTE_TAKEN)
-		return answer;
-	if (w.candidates == 0)
-		return w.passed_over == ROUTE_TAKEN ? ROUTE_LOOP : w.passed_over;
-	return keep_candidates(route, w.candidates);
+	answer = walk_from(&w, domain);
+	if (answer == ROUTE_TAKEN && w.candidates + route->remotes.pending == 0)
+		answer = w.passed_over == ROUTE_TAKEN ? ROUTE_LOOP : w.passed_over;
+	if (answer == ROUTE_TAKEN)
+		answer = keep_candidates(route, w.candidates);
+	remotes_drop(&route->remotes);
+	route->expanded = w.expanded;
+	route->local = w.candidates > 0;
+	return answer;
 }

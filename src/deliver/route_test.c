@@ -10,13 +10,16 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "bounce/srs.h"
 #include "deliver/address.h"
 #include "store/commit.h"
 #include "store/directory.h"
+#include "store/queue.h"
 #include "store/store.h"
 
 #define DAY_MS (24 * 60 * 60 * 1000ll)
 #define NOON 1795435200000 /* 2026-11-23T12:00:00Z */
+#define KEY STR("0123456789abcdef0123456789abcdef")
 
 static struct arena arena;
 static char folder[64];
@@ -100,6 +103,11 @@ static void fill(void)
 	ALIAS("a@shop.example", "b@shop.example");
 	ALIAS("b@shop.example", "a@shop.example");
 	ALIAS("away@shop.example", "ann@shop.example", "ann@far.example");
+	ALIAS("gone@shop.example", "gone@far.example");
+	ALIAS("deep@catch.example", "gone@shop.example");
+	ALIAS("wide@shop.example", "away@shop.example", "gone@shop.example", "gone@far.example");
+	ALIAS("lost@shop.example", "nobody@shop.example", "x@far.example");
+	ALIAS("full@shop.example", "small@shop.example", "x@far.example");
 	ALIAS("dead@shop.example", "nobody@shop.example");
 	ALIAS("half@shop.example", "nobody@shop.example", "ann@shop.example");
 	ALIAS("rest@shop.example", "fresh@shop.example", "stale@shop.example");
@@ -136,20 +144,32 @@ static int teardown(void **state)
 	return system(command) == 0 ? 0 : 1;
 }
 
-static enum route_answer add(struct route *route, const char *path, uint64_t size)
+static enum route_answer add_query(struct route *route, const char *path, struct route_query query)
 {
 	const struct directory *directory = directory_acquire(store);
 	str text = str_of(path);
 	size_t at = str_rfind_char(text, '@');
-	enum route_answer answer =
-		route_add(route, directory,
-	                  &(struct route_query){ .local_part = str_slice(text, 0, at),
-	                                         .domain = at < text.len ? str_from(text, at + 1) : STR(""),
-	                                         .size = size,
-	                                         .now_ms = NOON + 1 });
+	enum route_answer answer;
 
+	query.local_part = str_slice(text, 0, at);
+	query.domain = at < text.len ? str_from(text, at + 1) : STR("");
+	query.srs_key = KEY;
+	query.now_ms = NOON + 1;
+	answer = route_add(route, directory, &query);
 	directory_release(directory);
 	return answer;
+}
+
+static enum route_answer add(struct route *route, const char *path, uint64_t size)
+{
+	return add_query(route, path, (struct route_query){ .size = size });
+}
+
+/* As one who may relay. */
+static enum route_answer add_sent(struct route *route, const char *path, uint8_t notify, const char *orcpt)
+{
+	return add_query(route, path,
+	                 (struct route_query){ .may_relay = true, .notify = notify, .orcpt = str_of(orcpt) });
 }
 
 static const struct {
@@ -187,7 +207,11 @@ static const struct {
 	{ "ann@sub.shop.example", ROUTE_FOREIGN, "", 0 },
 	{ "ann@mail.shop.example", ROUTE_FOREIGN, "", 0 },
 	{ "postmaster@far.example", ROUTE_FOREIGN, "", 0 },
-	{ "away@shop.example", ROUTE_ELSEWHERE, "", 0 },
+	{ "ann@[192.0.2.1]", ROUTE_FOREIGN, "", 0 },
+	{ "SRS0=AAAAAA=AA=far.example=ann@far.example", ROUTE_FOREIGN, "", 0 },
+	{ "SRS0=AAAAAA=AA=far.example=ann@shop.example", ROUTE_NOT_FORWARDED, "", 0 },
+	{ "srs1=AAAAAA=far.example==x@catch.example", ROUTE_NOT_FORWARDED, "", 0 },
+	{ "full@shop.example", ROUTE_FULL, "", 1001 },
 	{ "a@shop.example", ROUTE_LOOP, "", 0 },
 	{ "link1@shop.example", ROUTE_LOOP, "", 0 },
 	{ "fresh@shop.example", ROUTE_SUSPENDED, "", 0 },
@@ -235,8 +259,8 @@ static void test_many_paths(void **state)
 	arena_init(&a, NULL, LIMIT_MB);
 	route_init(&route, &a, STR("mail.shop.example"));
 	assert_int_equal(add(&route, "tight@shop.example", 2000), ROUTE_FULL);
-	assert_int_equal(add(&route, "away@shop.example", 2000), ROUTE_ELSEWHERE);
-	assert_int_equal(route.count, 0);
+	assert_int_equal(add(&route, "full@shop.example", 2000), ROUTE_FULL);
+	assert_int_equal(route_target_count(&route), 0);
 	assert_int_equal(add(&route, "bob+x@shop.example", 0), ROUTE_TAKEN);
 	assert_int_equal(add(&route, "info@shop.example", 0), ROUTE_TAKEN);
 	assert_int_equal(add(&route, "all@shop.example", 0), ROUTE_TAKEN);
@@ -245,6 +269,140 @@ static void test_many_paths(void **state)
 	assert_int_equal(route.count, 2);
 	assert_true(str_eq(route.targets[0].delivered_to, STR("bob+x@shop.example")));
 	assert_true(str_eq(route.targets[1].account, STR("ann@shop.example")));
+	arena_reset(&a);
+}
+
+enum { SUCC = QUEUE_NOTIFY_SUCCESS, FAIL = QUEUE_NOTIFY_FAILURE, NEVER = QUEUE_NOTIFY_NEVER };
+
+static const struct {
+	const char *path, *orcpt;
+	uint8_t notify;
+	bool may_relay, local, expanded;
+	const char *remotes; /* "forward-path via orcpt notify; ..." in order */
+} remote_cases[] = {
+	{ "Ann@Far.Example", "", 0, true, false, false, "Ann@far.example - - 0; " },
+	{ "a b@far.example", "rfc822;x@y", SUCC, true, false, false, "\"a b\"@far.example - rfc822;x@y 2; " },
+	{ "ann@[192.0.2.1]", "", NEVER, true, false, false, "ann@[192.0.2.1] - - 1; " },
+	{ "SRS0=x=y=z=ann@far.example", "", 0, true, false, false, "SRS0=x=y=z=ann@far.example - - 0; " },
+	{ "ann@shop.example", "", SUCC, true, true, false, "" },
+	{ "info@shop.example", "", SUCC, true, true, true, "" },
+	{ "gone@shop.example", "", SUCC, false, false, false,
+	  "gone@far.example shop.example rfc822;gone@shop.example 2; " },
+	{ "Gone+x@Shop.example", "", 0, true, false, false,
+	  "gone@far.example shop.example rfc822;Gone+x@Shop.example 0; " },
+	{ "gone@shop.example", "rfc822;first@e.example", 0, false, false, false,
+	  "gone@far.example shop.example rfc822;first@e.example 0; " },
+	{ "deep@catch.example", "", SUCC | FAIL, false, false, false,
+	  "gone@far.example shop.example rfc822;deep@catch.example 6; " },
+	{ "away@shop.example", "", SUCC | FAIL, false, true, true,
+	  "ann@far.example shop.example rfc822;away@shop.example 4; " },
+	{ "away@shop.example", "", SUCC, false, true, true,
+	  "ann@far.example shop.example rfc822;away@shop.example 1; " },
+	{ "wide@shop.example", "", 0, false, true, true,
+	  "ann@far.example shop.example rfc822;wide@shop.example 0; "
+	  "gone@far.example shop.example rfc822;wide@shop.example 0; " },
+	{ "lost@shop.example", "", 0, false, false, true,
+	  "x@far.example shop.example rfc822;lost@shop.example 0; " },
+};
+
+static str dash(str s) { return s.len > 0 ? s : STR("-"); }
+
+static void test_remotes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof remote_cases / sizeof remote_cases[0]; i++) {
+		struct arena a;
+		struct route route;
+		struct buf got;
+
+		arena_init(&a, NULL, LIMIT_MB);
+		route_init(&route, &a, STR("mail.shop.example"));
+		print_message("%s %u\n", remote_cases[i].path, remote_cases[i].notify);
+		assert_int_equal(add_query(&route, remote_cases[i].path,
+		                           (struct route_query){ .may_relay = remote_cases[i].may_relay,
+		                                                 .notify = remote_cases[i].notify,
+		                                                 .orcpt = str_of(remote_cases[i].orcpt) }),
+		                 ROUTE_TAKEN);
+		assert_int_equal(route.local, remote_cases[i].local);
+		assert_int_equal(route.expanded, remote_cases[i].expanded);
+		buf_init(&got, &a, LIMIT_KB);
+		for (size_t t = 0; t < route.remotes.count; t++) {
+			const struct remote *r = &route.remotes.items[t];
+
+			buf_add_format(&got, STR_FMT " " STR_FMT " " STR_FMT " %u; ",
+			               STR_ARG(r->forward_path), STR_ARG(dash(r->via)),
+			               STR_ARG(dash(r->orcpt)), r->notify);
+		}
+		print_message(STR_FMT "\n", STR_ARG(buf_str(&got)));
+		assert_true(str_eq(buf_str(&got), str_of(remote_cases[i].remotes)));
+		arena_reset(&a);
+	}
+}
+
+/* The address that a forward was given leads back to whom it came from, for whoever writes to it, for a
+ * while. */
+static void test_forwarded(void **state)
+{
+	static const struct {
+		const char *origin;
+		int days;
+		enum route_answer want;
+		const char *leads_to;
+	} bounces[] = { { "Bob@far.example", 0, ROUTE_TAKEN, "Bob@far.example" },
+		        { "bob@far.example", LIMIT_SRS_DAYS, ROUTE_TAKEN, "bob@far.example" },
+		        { "bob@far.example", LIMIT_SRS_DAYS + 1, ROUTE_NOT_FORWARDED, NULL },
+		        { "Bob@shop.example", 0, ROUTE_TAKEN, "" },
+		        { "nobody@shop.example", 0, ROUTE_UNKNOWN, NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bounces / sizeof bounces[0]; i++) {
+		struct arena a;
+		struct route route;
+		struct buf rewritten;
+
+		print_message("%s %d\n", bounces[i].origin, bounces[i].days);
+		arena_init(&a, NULL, LIMIT_MB);
+		route_init(&route, &a, STR("mail.shop.example"));
+		buf_init(&rewritten, &a, LIMIT_PATH);
+		assert_int_equal(srs_forward(&rewritten, KEY, NOON - bounces[i].days * DAY_MS,
+		                             str_of(bounces[i].origin), STR("shop.example"))
+		                         .code,
+		                 ERR_OK);
+		assert_int_equal(add(&route, arena_z(&a, buf_str(&rewritten)), 0), bounces[i].want);
+		assert_int_equal(route_target_count(&route), bounces[i].want == ROUTE_TAKEN);
+		if (route.remotes.count > 0) {
+			assert_true(str_eq(route.remotes.items[0].forward_path, str_of(bounces[i].leads_to)));
+			assert_true(str_eq(route.remotes.items[0].via, STR("shop.example")));
+		}
+		arena_reset(&a);
+	}
+}
+
+/* Somebody named twice is sent one copy; mailboxes and addresses elsewhere share one limit. */
+static void test_remote_limit(void **state)
+{
+	struct arena a;
+	struct route route;
+	char path[64];
+
+	(void)state;
+	arena_init(&a, NULL, LIMIT_MB);
+	route_init(&route, &a, STR("mail.shop.example"));
+	assert_int_equal(add_sent(&route, "ann@shop.example", 0, ""), ROUTE_TAKEN);
+	for (unsigned i = 1; i < LIMIT_TARGETS; i++) {
+		snprintf(path, sizeof path, "user%u@far.example", i);
+		assert_int_equal(add_sent(&route, path, 0, ""), ROUTE_TAKEN);
+	}
+	assert_int_equal(route_target_count(&route), LIMIT_TARGETS);
+	assert_int_equal(add_sent(&route, "user7@FAR.example", SUCC, ""), ROUTE_TAKEN);
+	assert_int_equal(add_sent(&route, "ann+x@shop.example", 0, ""), ROUTE_TAKEN);
+	assert_int_equal(add_sent(&route, "user0@far.example", 0, ""), ROUTE_TOO_MANY);
+	assert_int_equal(add_sent(&route, "bob@shop.example", 0, ""), ROUTE_TOO_MANY);
+	assert_int_equal(add_sent(&route, "away@shop.example", 0, ""), ROUTE_TOO_MANY);
+	assert_int_equal(route_target_count(&route), LIMIT_TARGETS);
+	assert_int_equal(route.remotes.pending, 0);
+	route_clear(&route);
+	assert_int_equal(route_target_count(&route), 0);
 	arena_reset(&a);
 }
 
@@ -319,10 +477,11 @@ static void test_memory(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_one_path),
-		                            cmocka_unit_test(test_many_paths),
-		                            cmocka_unit_test(test_postmaster),
-		                            cmocka_unit_test(test_target_limit),
-		                            cmocka_unit_test(test_memory) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_one_path),     cmocka_unit_test(test_many_paths),
+		cmocka_unit_test(test_remotes),      cmocka_unit_test(test_forwarded),
+		cmocka_unit_test(test_remote_limit), cmocka_unit_test(test_postmaster),
+		cmocka_unit_test(test_target_limit), cmocka_unit_test(test_memory)
+	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

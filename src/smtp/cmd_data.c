@@ -49,14 +49,17 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	                                   .for_path = tx->path_count == 1 ? tx->first_path->text : STR(""),
 	                                   .time_ms = tx->received_ms });
 	TRY(buf_err(&trace));
-	TRY(smtp_content_begin(&tx->content, &(struct smtp_content_options){ .store = s->server->store,
-	                                                                     .pool = tx->arena.pool,
-	                                                                     .hostname = s->server->hostname,
-	                                                                     .trace = buf_str(&trace),
-	                                                                     .size_limit = tx->size_limit,
-	                                                                     .counted = counted,
-	                                                                     .binary = tx->binary,
-	                                                                     .flight = flight_of(s) }));
+	TRY(smtp_content_begin(&tx->content,
+	                       &(struct smtp_content_options){ .store = s->server->store,
+	                                                       .pool = tx->arena.pool,
+	                                                       .hostname = s->server->hostname,
+	                                                       .trace = buf_str(&trace),
+	                                                       .size_limit = tx->size_limit,
+	                                                       .counted = counted,
+	                                                       .binary = tx->binary,
+	                                                       .local = tx->route.count > 0,
+	                                                       .sent = tx->route.remotes.count > 0,
+	                                                       .flight = flight_of(s) }));
 	return smtp_submission_begin(s);
 }
 
@@ -85,7 +88,7 @@ static enum next data_committed(struct session *session, struct session_wait *wa
 	err e = tx->op.result;
 
 	smtp_tx_take_back(s, tx);
-	if (e.code != ERR_OK && s->role->lmtp && smtp_tx_leave_out(tx))
+	if (e.code != ERR_OK && s->role->lmtp && smtp_tx_leave_out(s, tx))
 		return commit(s);
 	return smtp_message_finish(s, smtp_reply_of_commit(e), e);
 }

@@ -50,7 +50,7 @@ enum next smtp_cmd_mail(struct smtp_session *s, str argument)
 	wrong = smtp_check_reverse_path(s, &path);
 	if (wrong != SMTP_REPLY_MAIL_OK)
 		return smtp_say_with(s, wrong, path.text);
-	if (smtp_tx_new(s, path.text, parameters.size, &s->tx).code != ERR_OK)
+	if (smtp_tx_new(s, &path, parameters.size, &s->tx).code != ERR_OK)
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
 	s->tx->smtputf8 = parameters.smtputf8;
 	s->tx->binary = parameters.binary;

@@ -13,6 +13,8 @@ enum smtp_reply smtp_reply_of_route(enum route_answer answer)
 		return SMTP_REPLY_UNKNOWN_USER;
 	case ROUTE_FOREIGN:
 		return SMTP_REPLY_RELAY_DENIED;
+	case ROUTE_NOT_FORWARDED:
+		return SMTP_REPLY_NOT_FORWARDED;
 	case ROUTE_SUSPENDED:
 		return SMTP_REPLY_SUSPENDED;
 	case ROUTE_SUSPENDED_OLD:
@@ -23,8 +25,6 @@ enum smtp_reply smtp_reply_of_route(enum route_answer answer)
 		return SMTP_REPLY_NOBODY;
 	case ROUTE_LOOP:
 		return SMTP_REPLY_LOOP_OF_ALIASES;
-	case ROUTE_ELSEWHERE:
-		return SMTP_REPLY_ELSEWHERE;
 	case ROUTE_TOO_MANY:
 		return SMTP_REPLY_TOO_MANY_MAILBOXES;
 	case ROUTE_BUSY:
@@ -32,9 +32,6 @@ enum smtp_reply smtp_reply_of_route(enum route_answer answer)
 	}
 	return SMTP_REPLY_FAILED;
 }
-
-/* Would this client's mail be sent to other servers? */
-static bool may_relay(const struct smtp_session *s) { return s->role->submission || s->trusted; }
 
 static enum next rejected(struct smtp_session *s, const struct smtp_path *path, enum smtp_reply reply)
 {
@@ -87,7 +84,5 @@ enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
 		return smtp_say(s, SMTP_REPLY_RCPT_OK);
 	}
 	smtp_limit_give_back(s->tx, 1);
-	return rejected(s, &path,
-	                may_relay(s) && answer == ROUTE_FOREIGN ? SMTP_REPLY_NOT_SENDING_YET
-	                                                        : smtp_reply_of_route(answer));
+	return rejected(s, &path, smtp_reply_of_route(answer));
 }

@@ -4,20 +4,25 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "mime/eai.h"
 #include "mime/summary.h"
 #include "store/draft.h"
 
 err smtp_content_begin(struct smtp_content *c, const struct smtp_content_options *options)
 {
 	*c = (struct smtp_content){ .flight = options->flight,
-		                    .data = { .counted = options->counted },
+		                    .data = { .counted = options->counted,
+		                              .binary = options->binary && !options->local },
+		                    .sent = options->sent,
 		                    .size_limit = options->size_limit,
 		                    .trace_size = options->trace.len,
 		                    .aside = FILE_NONE };
+	passed_init(&c->passed, options->hostname);
 	amend_init(&c->amend, options->hostname);
 	arena_init(&c->summary_arena, options->pool, LIMIT_SUMMARY_ARENA);
-	if (options->binary)
+	if (options->binary && options->local)
 		TRY(smtp_binary_begin(&c->binary, options->pool, &options->flight));
+	c->has_8bit = eai_is_wide(options->trace);
 	TRY(draft_new(options->store, &c->draft));
 	return draft_add(c->draft, options->trace);
 }
@@ -44,9 +49,25 @@ void smtp_content_drop(struct smtp_content *c, err e)
 	arena_reset(&c->summary_arena);
 }
 
+/* Eight at a time: all of a message is looked at. */
+static bool has_8bit(str s)
+{
+	uint64_t eight, seen = 0;
+	size_t i = 0;
+
+	for (; i + sizeof eight <= s.len; i += sizeof eight) {
+		memcpy(&eight, s.ptr + i, sizeof eight);
+		seen |= eight;
+	}
+	return (seen & UINT64_C(0x8080808080808080)) != 0 || eai_is_wide(str_from(s, i));
+}
+
 static void add(struct smtp_content *c, str run)
 {
 	err e = draft_add(c->draft, run);
+
+	if (c->sent && !c->has_8bit)
+		c->has_8bit = has_8bit(run);
 
 	if (e.code != ERR_OK)
 		smtp_content_drop(c, e);
@@ -62,6 +83,7 @@ static void take_run(struct smtp_content *c, str run)
 	c->size += smtp_binary_begun(&c->binary) ? 0 : run.len;
 	if (c->draft && (c->size > c->size_limit || c->data.fault != SMTP_DATA_CLEAN))
 		smtp_content_drop(c, OK); /* the verdict says why */
+	passed_push(&c->passed, run);
 	while (c->draft && amend_next(&c->amend, &run, &kept))
 		add(c, kept);
 }
@@ -173,6 +195,8 @@ enum smtp_reply smtp_content_verdict(const struct smtp_content *c)
 		return SMTP_REPLY_TOO_BIG;
 	if (amend_received(&c->amend) >= LIMIT_RECEIVED_FIELDS)
 		return SMTP_REPLY_MAIL_LOOP;
+	if (passed_count(&c->passed) >= LIMIT_PASSED)
+		return SMTP_REPLY_MAIL_RETURNS;
 	if (c->failed.code != ERR_OK)
 		return smtp_reply_of_err(c->failed);
 	return c->quarantined ? SMTP_REPLY_QUARANTINED : SMTP_REPLY_ACCEPTED;
@@ -251,6 +275,13 @@ err smtp_content_summary(struct smtp_content *c, struct buf *out)
 	buf_clear(out);
 	mime_summary_opaque(out, draft_size(c->draft));
 	return buf_err(out);
+}
+
+enum queue_body smtp_content_body(const struct smtp_content *c)
+{
+	if (c->data.unlined)
+		return QUEUE_BODY_BINARY;
+	return c->has_8bit ? QUEUE_BODY_8BIT : QUEUE_BODY_7BIT;
 }
 
 void smtp_content_fini(struct smtp_content *c)

@@ -1,8 +1,8 @@
 /* smtp/content.h: the message while it arrives: from octets on the wire to a draft with its summary.
  *
- * wire -> [smtp/binary.h] -> smtp/data.h (end, line ends, dots) -> deliver/amend.h -> store/draft.h ->
- * mime/summary.h. A message that turns out to be one to refuse is read to its end, and nothing more of it is
- * kept.
+ * wire -> [smtp/binary.h] -> smtp/data.h (end, line ends, dots) -> deliver/passed.h -> deliver/amend.h ->
+ * store/draft.h -> mime/summary.h. A message that turns out to be one to refuse is read to its end, and
+ * nothing more of it is kept.
  *
  * Belongs to one transaction. Loop thread, but for smtp_content_write (worker, while the transaction is lent
  * to it). Weakness: while all drafts together are over their share of memory a message is read from its first
@@ -15,9 +15,11 @@
 #include "base/flight.h"
 #include "deliver/amend.h"
 #include "deliver/origin.h"
+#include "deliver/passed.h"
 #include "smtp/binary.h"
 #include "smtp/data.h"
 #include "smtp/reply.h"
+#include "store/queue.h"
 
 struct draft;
 struct mime_summary_parser;
@@ -27,6 +29,7 @@ struct smtp_content {
 	struct smtp_flight flight;
 	struct smtp_binary binary;
 	struct smtp_data data;
+	struct passed passed;
 	struct amend amend;
 	struct origin *origin; /* of a submission, else NULL */
 	struct draft *draft;   /* NULL: none, or dropped */
@@ -38,6 +41,8 @@ struct smtp_content {
 	/* summary */
 	struct arena summary_arena;
 	struct mime_summary_parser *parser;
+	bool sent;            /* it goes to other servers, who have to know: */
+	bool has_8bit;        /* are there octets outside ASCII? */
 	uint64_t fingerprint; /* 0: nothing was read yet */
 	bool quarantined;
 	int aside; /* file of a quarantined message's octets, or FILE_NONE */
@@ -51,6 +56,8 @@ struct smtp_content_options {
 	uint64_t size_limit;
 	bool counted; /* by BDAT */
 	bool binary;  /* with BODY=BINARYMIME, by BDAT */
+	bool local;   /* for a mailbox here, maybe: what is binary is re-coded */
+	bool sent;    /* for other servers: what smtp_content_body says will be asked */
 	struct smtp_flight flight;
 };
 
@@ -83,6 +90,9 @@ err smtp_content_write(struct smtp_content *c, const char *path) MUST_USE;
 
 /* After the last smtp_content_read. Appends the summary, an opaque one where none can be made. */
 err smtp_content_summary(struct smtp_content *c, struct buf *out) MUST_USE;
+
+/* After the end, of a message that is sent: what its octets are, whatever MAIL said of them. */
+enum queue_body smtp_content_body(const struct smtp_content *c);
 
 /* Nothing more of it is kept; replies `e` at its end. */
 void smtp_content_drop(struct smtp_content *c, err e);

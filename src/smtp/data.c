@@ -6,8 +6,17 @@
 
 static void note(struct smtp_data *d, enum smtp_data_fault fault)
 {
-	if (d->fault == SMTP_DATA_CLEAN)
+	if (d->body)
+		d->unlined = true;
+	else if (d->fault == SMTP_DATA_CLEAN)
 		d->fault = fault;
+}
+
+/* A line is complete. The empty one ends the header. */
+static void end_line(struct smtp_data *d)
+{
+	d->body = d->body || (d->binary && d->line_len == 0);
+	d->line_len = 0;
 }
 
 /* Content at the front of `in`, which begins within a line: up to a line that begins with a dot, or all. */
@@ -22,8 +31,10 @@ static size_t take_lines(struct smtp_data *d, str in)
 
 		if (memchr(from, '\n', len))
 			note(d, SMTP_DATA_BARE_LF);
+		if (memchr(from, 0, len))
+			note(d, SMTP_DATA_NUL);
 		d->line_len += len;
-		if (d->line_len > LIMIT_MESSAGE_LINE)
+		if (d->line_len > (d->body ? LIMIT_SENT_LINE : LIMIT_MESSAGE_LINE))
 			note(d, SMTP_DATA_LONG_LINE);
 		at += len;
 		if (!cr) {
@@ -39,7 +50,7 @@ static size_t take_lines(struct smtp_data *d, str in)
 			d->line_len++;
 			continue;
 		}
-		d->line_len = 0;
+		end_line(d);
 		if (++at == in.len || (in.ptr[at] == '.' && !d->counted)) {
 			d->state = SMTP_DATA_LINE_START;
 			return at;
@@ -87,7 +98,7 @@ static bool take_edge(struct smtp_data *d, str *in, str *run)
 			return false;
 		}
 		*run = str_slice(*in, 0, 1);
-		d->line_len = 0;
+		end_line(d);
 		skip(in, SMTP_DATA_LINE_START, d);
 		return true;
 	case SMTP_DATA_IN_LINE:
@@ -110,8 +121,6 @@ bool smtp_data_next(struct smtp_data *d, str *in, str *run)
 		size = take_lines(d, *in);
 		*run = str_slice(*in, 0, size);
 		*in = str_from(*in, size);
-		if (memchr(run->ptr, 0, size))
-			note(d, SMTP_DATA_NUL);
 		return true;
 	}
 	return false;
@@ -127,5 +136,8 @@ str smtp_data_finish(struct smtp_data *d)
 	if (last == SMTP_DATA_AFTER_CR)
 		note(d, SMTP_DATA_BARE_CR);
 	d->state = SMTP_DATA_LINE_START;
-	return last == SMTP_DATA_LINE_START ? STR("") : STR("\r\n");
+	if (last == SMTP_DATA_LINE_START)
+		return STR("");
+	d->unlined = d->unlined || d->body;
+	return d->body ? STR("") : STR("\r\n");
 }

@@ -5,7 +5,8 @@
  * to refuse; it is read to its real end all the same, so that nothing of it is taken for a command.
  *
  * By BDAT (RFC 3030) the end is counted by others: a dot is a dot, and smtp_data_finish says what a last line
- * without an end lacks. What may stand in the message is the same.
+ * without an end lacks. What may stand in the message is the same, but for one with BODY=BINARYMIME that
+ * stays as it is: behind the empty line that ends its header anything may (RFC 3030 §3).
  *
  * A push filter: chunks in, runs of content out, which point into the chunk: lines with their CRLF, without
  * the dots that the client doubled. How the octets are cut changes nothing. Pure; one thread at a time.
@@ -23,10 +24,13 @@ enum smtp_data_fault {
 	SMTP_DATA_LONG_LINE,
 };
 
-/* Private to data.c but for `fault`, and `counted`, which is set before the first octet. All zero is before
- * the first octet after DATA. */
+/* Private to data.c but for `fault`, `unlined`, and what is set before the first octet: `counted`, `binary`.
+ * All zero is before the first octet after DATA. */
 struct smtp_data {
 	bool counted; /* by BDAT */
+	bool binary;  /* by BDAT, and what is behind the header stays */
+	bool body;    /* of such a message the header is over */
+	bool unlined; /* and it has what no lines are: DATA can't carry it */
 	enum smtp_data_state {
 		SMTP_DATA_LINE_START,
 		SMTP_DATA_IN_LINE,

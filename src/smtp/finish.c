@@ -6,6 +6,12 @@
 #include "smtp/report.h"
 #include "smtp/session_internal.h"
 
+/* What is said of a message that was taken: where it goes. */
+static enum smtp_reply taken_as(const struct smtp_tx *tx)
+{
+	return tx->route.remotes.count > 0 ? SMTP_REPLY_QUEUED : SMTP_REPLY_ACCEPTED;
+}
+
 static void add_detail(struct buf *out, const struct smtp_tx *tx, enum smtp_reply reply, err e)
 {
 	if (reply == SMTP_REPLY_ACCEPTED)
@@ -43,6 +49,7 @@ enum next smtp_message_finish(struct smtp_session *s, enum smtp_reply reply, err
 		smtp_report_accepted(s->tx);
 		s->errors = 0;
 		s->tx->limit_taken = 0;
+		reply = taken_as(s->tx);
 	} else {
 		smtp_report_message_rejected(s, s->tx, reply, buf_str(&detail));
 	}

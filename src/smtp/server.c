@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "auth/key.h"
 #include "base/file.h"
 #include "base/random.h"
 #include "smtp/session_internal.h"
@@ -27,6 +28,7 @@ static err fill(struct smtp_server *server, const struct smtp_server_options *op
 		return (err){ ERR_LIMIT, 0, "the hostname is too long" };
 	TRY(arena_copy(&server->arena, options->hostname, &server->hostname));
 	TRY(make_aside_dir(server, options->data_dir));
+	TRY(key_load(&server->arena, options->data_dir, KEY_SRS, &server->srs_key));
 	buf_init(&refusal, &server->arena, LIMIT_SMTP_REPLY);
 	smtp_reply_add(&refusal, SMTP_REPLY_TOO_MANY_CONNECTIONS, server->hostname);
 	buf_add(&refusal, CRLF);

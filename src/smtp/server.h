@@ -2,7 +2,7 @@
  *
  * A session greets, takes EHLO or HELO, MAIL, RCPT and DATA, and hands one commit to the store for each
  * message: 250 after DATA means that it is durable. Mail is taken for the domains of the store's directory
- * and for nobody else. In what the services differ stands in smtp/role.h.
+ * and, of whoever may relay, for any other. In what the services differ stands in smtp/role.h.
  *
  * RFC 5321, RFC 2033; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING and BINARYMIME
  * (RFC 3030), SMTPUTF8 (RFC 6531), ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), AUTH (RFC 4954),
@@ -29,7 +29,7 @@ struct smtp_server_options {
 	struct auth *auth;     /* whose logins submission takes */
 	struct flight *flight; /* NULL: no slots are set and nothing is quarantined (tests) */
 	str hostname; /* of the greeting, the Received field, and our name in Authentication-Results */
-	str data_dir; /* quarantined/ is below it */
+	str data_dir; /* quarantined/ is below it, and auth.key */
 	struct limits limits;
 };
 

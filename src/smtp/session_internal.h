@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "auth/digest.h"
 #include "session/sasl.h"
 #include "session/session.h"
 #include "smtp/local.h"
@@ -61,6 +62,7 @@ struct smtp_server {
 	struct work *work;
 	struct auth *auth;
 	struct flight *flight;
+	struct digest srs_key;
 	str hostname;
 	str aside_dir; /* octets of quarantined messages */
 	str refusal;   /* for connections over a limit */

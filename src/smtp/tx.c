@@ -3,14 +3,36 @@
 #include <assert.h>
 
 #include "base/clock.h"
+#include "deliver/address.h"
 #include "deliver/prefix.h"
+#include "smtp/envelope.h"
 #include "smtp/report.h"
 #include "smtp/session_internal.h"
 #include "store/directory.h"
 #include "store/draft.h"
 #include "store/mailbox.h"
 
-err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size, struct smtp_tx **out)
+/* The domain is ASCII by now (smtp/path.h). */
+static err copy_reverse_path(struct smtp_tx *tx, const struct smtp_path *path)
+{
+	str address;
+
+	TRY(arena_copy(&tx->arena, path->text, &tx->reverse_path));
+	TRY(arena_copy(&tx->arena, path->local_part, &tx->reverse_local_part));
+	TRY(address_join(&tx->arena, STR(""), path->domain, &address));
+	tx->reverse_domain = address_domain(address);
+	return OK;
+}
+
+static err copy_login(struct smtp_tx *tx, const struct smtp_session *s)
+{
+	if (s->identity)
+		return arena_copy(&tx->arena, s->identity->login, &tx->login);
+	return s->local ? arena_copy(&tx->arena, s->local->login.name, &tx->login) : OK;
+}
+
+err smtp_tx_new(struct smtp_session *s, const struct smtp_path *reverse_path, uint64_t declared_size,
+                struct smtp_tx **out)
 {
 	struct smtp_server *server = s->server;
 	struct arena arena;
@@ -21,17 +43,15 @@ err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size
 	tx = arena_new(&arena, struct smtp_tx, 1);
 	if (!tx)
 		return ERR_NO_MEMORY;
-	e = arena_copy(&arena, reverse_path, &tx->reverse_path);
-	if (e.code == ERR_OK && s->identity)
-		e = arena_copy(&arena, s->identity->login, &tx->login);
-	if (e.code == ERR_OK && s->local)
-		e = arena_copy(&arena, s->local->login.name, &tx->login);
+	tx->arena = arena; /* from here on it lives in itself */
+	tx->server = server;
+	e = copy_reverse_path(tx, reverse_path);
+	if (e.code == ERR_OK)
+		e = copy_login(tx, s);
 	if (e.code != ERR_OK) {
-		arena_reset(&arena);
+		smtp_tx_free(tx);
 		return e;
 	}
-	tx->server = server;
-	tx->arena = arena; /* from here on it lives in itself */
 	deliver_id_make(clock_now(), atomic_fetch_add(&server->sequence, 1), tx->id_octets);
 	tx->id = (str){ tx->id_octets, DELIVER_ID_LEN };
 	tx->declared_size = declared_size;
@@ -41,21 +61,35 @@ err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size
 	return OK;
 }
 
-static enum route_answer add_to_route(struct smtp_tx *tx, const struct directory *directory, str local_part,
-                                      str domain, uint64_t size)
+/* Who may send to any domain: who logged in, programs of this machine, and peers of network.relay_from. */
+static bool may_relay(const struct smtp_session *s)
 {
-	return route_add(
-		&tx->route, directory,
-		&(struct route_query){
-			.local_part = local_part, .domain = domain, .size = size, .now_ms = clock_now() });
+	return s->role->submission || (s->trusted && !s->role->lmtp);
 }
 
-static err copy_path(struct arena *arena, const struct smtp_path *path, bool lmtp,
-                     struct smtp_forward_path *out)
+static enum route_answer add_to_route(struct smtp_session *s, struct smtp_tx *tx,
+                                      const struct directory *directory, struct smtp_forward_path *path,
+                                      uint64_t size)
+{
+	enum route_answer answer =
+		route_add(&tx->route, directory,
+	                  &(struct route_query){ .local_part = path->local_part,
+	                                         .domain = path->domain,
+	                                         .size = size,
+	                                         .now_ms = clock_now(),
+	                                         .may_relay = may_relay(s),
+	                                         .srs_key = digest_str(&tx->server->srs_key),
+	                                         .orcpt = path->orcpt,
+	                                         .notify = path->notify });
+
+	path->expanded = tx->route.expanded;
+	path->local = tx->route.local;
+	return answer;
+}
+
+static err copy_path(struct arena *arena, const struct smtp_path *path, struct smtp_forward_path *out)
 {
 	TRY(arena_copy(arena, path->text, &out->text));
-	if (!lmtp)
-		return OK;
 	TRY(arena_copy(arena, path->local_part, &out->local_part));
 	return arena_copy(arena, path->domain, &out->domain);
 }
@@ -67,10 +101,10 @@ enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_pat
 	const struct directory *directory;
 	enum route_answer answer;
 
-	if (!taken || copy_path(&tx->arena, path, s->role->lmtp, taken).code != ERR_OK)
+	if (!taken || copy_path(&tx->arena, path, taken).code != ERR_OK)
 		return ROUTE_BUSY;
 	directory = directory_acquire(tx->server->store);
-	answer = add_to_route(tx, directory, path->local_part, path->domain, tx->declared_size);
+	answer = add_to_route(s, tx, directory, taken, tx->declared_size);
 	directory_release(directory);
 	if (answer != ROUTE_TAKEN)
 		return answer;
@@ -89,7 +123,7 @@ static err prepare_targets(struct smtp_tx *tx, struct deliver *deliver)
 	char room[LIMIT_PREFIX];
 	struct buf prefix;
 
-	if (!targets)
+	if (!targets && tx->route.count > 0)
 		return ERR_NO_MEMORY;
 	for (size_t i = 0; i < tx->route.count; i++) {
 		const struct route_target *to = &tx->route.targets[i];
@@ -131,7 +165,7 @@ err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx)
 {
 	struct deliver *deliver = &tx->op.deliver;
 
-	assert(tx->route.count > 0);
+	assert(route_target_count(&tx->route) > 0);
 	tx->op.kind = COMMIT_DELIVER;
 	deliver->draft = tx->content.draft;
 	deliver->id = tx->id;
@@ -139,6 +173,7 @@ err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx)
 	deliver->received_ms = tx->received_ms;
 	TRY(prepare_summary(tx, deliver));
 	TRY(prepare_targets(tx, deliver));
+	TRY(smtp_envelope_prepare(s, tx, deliver));
 	TRY(smtp_report_prepare_accepted(s, tx));
 	deliver->event = tx->event;
 	tx->commit = (struct commit){ .loop = conn_loop(s->session.conn),
@@ -161,7 +196,7 @@ static const struct deliver_target *blamed(const struct deliver *deliver)
 	return NULL;
 }
 
-bool smtp_tx_leave_out(struct smtp_tx *tx)
+bool smtp_tx_leave_out(struct smtp_session *s, struct smtp_tx *tx)
 {
 	const struct deliver_target *target = blamed(&tx->op.deliver);
 	const struct directory *directory;
@@ -175,12 +210,12 @@ bool smtp_tx_leave_out(struct smtp_tx *tx)
 
 		if (p->left_out)
 			continue;
-		answer = add_to_route(tx, directory, p->local_part, p->domain, draft_size(tx->content.draft));
+		answer = add_to_route(s, tx, directory, p, draft_size(tx->content.draft));
 		p->left_out = answer != ROUTE_TAKEN;
 		p->why = smtp_reply_of_route(answer);
 	}
 	directory_release(directory);
-	return tx->route.count > 0;
+	return route_target_count(&tx->route) > 0;
 }
 
 void smtp_tx_lend(struct smtp_session *s)

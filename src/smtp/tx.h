@@ -22,8 +22,14 @@ struct smtp_session;
 struct smtp_forward_path {
 	struct smtp_forward_path *next;
 	str text;
-	/* in LMTP */
+	str orcpt;      /* RFC 3461 §4.2, decoded; empty: none was given */
+	uint8_t notify; /* §4.1; QUEUE_NOTIFY_SUCCESS is ours to obey where one of the next is true (§5.2.7):
+	                 */
+	bool expanded;  /* an alias with several targets is behind it: who sent it hears that, and no more of
+	                   success */
+	bool local;     /* it leads to a mailbox here. Else to another server: whoever sends there tells */
 	str local_part, domain;
+	/* in LMTP */
 	bool left_out;
 	enum smtp_reply why;
 };
@@ -36,12 +42,14 @@ struct smtp_tx {
 	char id_octets[DELIVER_ID_LEN];
 	str id;
 	str reverse_path;
-	str login;              /* who logged in; empty: nobody */
-	uint32_t limit_taken;   /* recipients that count against its limit until the message is refused */
-	bool smtputf8;          /* RFC 6531 */
-	bool binary;            /* BODY=BINARYMIME (RFC 3030) */
-	uint64_t declared_size; /* 0: unknown */
-	uint64_t size_limit;    /* as it was when the transaction began */
+	str reverse_local_part, reverse_domain; /* of it, without quotes and normalised; empty: null */
+	str login;                              /* who logged in; empty: nobody */
+	uint32_t limit_taken; /* recipients that count against its limit until the message is refused */
+	bool smtputf8;        /* RFC 6531 */
+	bool binary;          /* BODY=BINARYMIME (RFC 3030) */
+	struct queue_envelope asked; /* by parameters of MAIL; what else is in it smtp/envelope.h fills */
+	uint64_t declared_size;      /* 0: unknown */
+	uint64_t size_limit;         /* as it was when the transaction began */
 	struct smtp_forward_path *first_path, *last_path;
 	uint32_t path_count;
 	struct route route;
@@ -55,19 +63,19 @@ struct smtp_tx {
 };
 
 /* Begins a transaction: MAIL was taken. `reverse_path` is copied. ERR_NOSPACE. */
-err smtp_tx_new(struct smtp_session *s, str reverse_path, uint64_t declared_size,
+err smtp_tx_new(struct smtp_session *s, const struct smtp_path *reverse_path, uint64_t declared_size,
                 struct smtp_tx **out) MUST_USE;
 
 /* Looks up where `path` leads and takes it where it leads somewhere; ROUTE_TAKEN or why not. */
 enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_path *path);
 
-/* Fills the commit: each target with its prefix, the summary, the event line. Also once more for what
- * smtp_tx_leave_out left. ERR_NOSPACE. */
+/* Fills the commit: each mailbox with its prefix, each recipient elsewhere, the summary, the event line. Also
+ * once more for what smtp_tx_leave_out left. ERR_NOSPACE. */
 err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx) MUST_USE;
 
 /* LMTP, after a commit that failed: where one mailbox is to blame, the forward-paths that lead there are left
  * out. True: others are left, to be committed anew. Each time at least one mailbox less, so it ends. */
-bool smtp_tx_leave_out(struct smtp_tx *tx);
+bool smtp_tx_leave_out(struct smtp_session *s, struct smtp_tx *tx);
 
 void smtp_tx_lend(struct smtp_session *s);
 void smtp_tx_take_back(struct smtp_session *s, struct smtp_tx *tx);

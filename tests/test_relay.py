@@ -1,0 +1,201 @@
+"""Mail for other servers: who may send it, what waits in the queue with which reverse-path, and that it waits whatever
+happens. Sending is stopped all the time (`queue freeze`), so that what waits can be looked at."""
+
+import re
+
+import pytest
+
+import clients
+from instance import PASSWORD
+from test_submission import Submission, mailbox, setting
+
+ANN, BOB = "ann@shop.example", "bob@shop.example"
+MESSAGE = b"From: ann@shop.example\r\nTo: far@far.example\r\nSubject: hello\r\n\r\nbody\r\n"
+
+
+def prepare(one):
+    one.cli("queue", "freeze")
+    one.account_add(ANN)
+    one.account_add(BOB)
+    one.cli("alias", "add", "away@shop.example", "Ann@Far.example")
+    one.cli("alias", "add", "both@shop.example", "bob@shop.example", "ann@far.example", "cy@near.example")
+    one.cli("domain", "add", "second.example")
+    one.cli("alias", "add", "@second.example", "all@far.example")
+    return one
+
+
+@pytest.fixture
+def server(make_instance):
+    one = prepare(make_instance())
+    one.start()
+    return one
+
+
+def waiting(one):
+    return [(row["reverse_path"], row["forward_path"]) for row in one.json_lines("queue", "list")]
+
+
+def send(smtp, reverse_path, forward_paths, message=MESSAGE, mail="", rcpt=""):
+    """The reply to the whole message; `mail` and `rcpt` are parameters."""
+    smtp.command(b"MAIL FROM:<%s>%s" % (reverse_path.encode(), mail.encode()), 250)
+    for path in forward_paths:
+        smtp.command(b"RCPT TO:<%s>%s" % (path.encode(), rcpt.encode()), 250)
+    smtp.command(b"DATA", 354)
+    smtp.send(clients.dot_stuffed(message))
+    return smtp.reply(250)[-1]
+
+
+def srs(row):
+    """Is that a reverse-path that we made for bob@e.example at that domain?"""
+    return re.fullmatch(r"SRS0=[A-Z2-7]{6}=[A-Z2-7]{2}=e\.example=Bob@([a-z.]+)", row[0])
+
+
+# -- who may ----------------------------------------------------------------------------------------------------
+
+
+def test_submission(server):
+    """A login sends anywhere; what waits says who, from where and to whom, in the form that RCPT takes."""
+    with Submission(server, login=ANN) as smtp:
+        reply = send(smtp, ANN, ["Far.Away@FAR.example", "ann@[192.0.2.1]", '"a b"@far.example', '"plain"@far.example'])
+    match = re.fullmatch(rb"250 2\.0\.0 Ok, queued as ([0-9A-Z]+)", reply)
+    rows = server.json_lines("queue", "list")
+    assert [row["forward_path"] for row in rows] == ["Far.Away@far.example", "ann@[192.0.2.1]", '"a b"@far.example', "plain@far.example"]
+    for row in rows:
+        assert row["reverse_path"] == ANN and row["lane"] == "transactional" and row["attempts"] == 0
+        assert row["id"].startswith(match[1].decode()) and row["message_id"].endswith("@mail.shop.example>")
+    shown = server.json("queue", "show", rows[0]["id"])
+    assert shown["login"] == ANN and shown["subject"] == "hello" and shown["queue_id"] == match[1].decode()
+    assert "with ESMTPA" in shown["header"]
+
+
+def test_relay_is_denied(server):
+    """From port 25 nobody reaches another server, whatever form the address has and whoever he says he is."""
+    forms = ["far@far.example", "@shop.example:far@far.example", "far@[192.0.2.1]", "far@mail.shop.example", "far@sub.shop.example",
+             "SRS0=AAAAAA=AA=e.example=x@far.example"]
+    for reverse_path in (ANN, "", "bob@e.example", "root@mail.shop.example"):
+        with server.smtp() as smtp:
+            smtp.command(b"MAIL FROM:<%s>" % reverse_path.encode(), 250)
+            for form in forms:
+                assert smtp.command(b"RCPT TO:<%s>" % form.encode())[-1].startswith(b"550 5.7.1 "), form
+            for form in ('"far@far.example"@shop.example', "far%far.example@shop.example", "far.example!far@shop.example"):
+                assert smtp.command(b"RCPT TO:<%s>" % form.encode())[-1].startswith(b"550 5.1.1 "), form
+    assert waiting(server) == []
+
+
+def test_relay_from(make_instance):
+    """Peers of network.relay_from send anywhere from any port of SMTP; by LMTP nobody does."""
+    one = make_instance()
+    setting(one, "network", 'relay_from = ["127.0.0.0/8"]')
+    prepare(one)
+    one.start()
+    with one.smtp() as smtp:
+        send(smtp, "any@e.example", ["far@far.example"])
+    with Submission(one) as smtp:
+        send(smtp, "any@e.example", ["far2@far.example"])
+    with clients.Lines(one.address("lmtp")) as lines:
+        lines.line()
+        lines.send(b"LHLO x\r\nMAIL FROM:<any@e.example>\r\nRCPT TO:<far@far.example>\r\n")
+        line = b""
+        while not line.startswith(b"550 "):
+            line = lines.line()
+        assert line.startswith(b"550 5.7.1 ")
+    assert waiting(one) == [("any@e.example", "far@far.example"), ("any@e.example", "far2@far.example")]
+
+
+# -- forwards ---------------------------------------------------------------------------------------------------
+
+
+def test_an_alias_to_elsewhere(server):
+    """From port 25, with a reverse-path at the alias's own domain; the message itself is as it came."""
+    with server.smtp() as smtp:
+        send(smtp, "Bob@e.example", ["away@shop.example", "anything@second.example", "both@shop.example"])
+    rows = waiting(server)
+    assert [row[1] for row in rows] == ["ann@far.example", "all@far.example", "cy@near.example"]
+    assert [srs(row)[1] for row in rows] == ["shop.example", "second.example", "shop.example"]
+    shown = server.json("queue", "show", server.json_lines("queue", "list")[0]["id"])
+    assert shown["login"] is None
+    assert "From: ann@shop.example" in shown["header"] and "for <" not in shown["header"]
+    (kept,) = mailbox(server, BOB)
+    assert kept.endswith(MESSAGE) and b"Return-Path: <Bob@e.example>" in kept
+
+
+@pytest.mark.parametrize("reverse_path", ["", ANN, "x" * 50 + "@bounces.example"])
+def test_reverse_paths_that_stay(server, reverse_path):
+    with server.smtp() as smtp:
+        send(smtp, reverse_path, ["away@shop.example"])
+    assert waiting(server) == [(reverse_path, "ann@far.example")]
+
+
+def test_a_bounce_finds_its_way_back(server):
+    """To the reverse-path of a forward: to whom that came from; after a restart too. A forged one is refused."""
+    with server.smtp() as smtp:
+        send(smtp, "Bob@e.example", ["away@shop.example"])
+    [(address, _)] = waiting(server)
+    server.stop()
+    server.start()
+    with server.smtp() as smtp:
+        send(smtp, "", [address])
+        send(smtp, "postmaster@far.example", [address.lower()])
+        smtp.command(b"MAIL FROM:<>", 250)
+        local_part = address.partition("@")[0]
+        for forged in (local_part.replace("Bob", "eve") + "@shop.example", local_part[:-1] + "@shop.example",
+                       "SRS0=AAAAAA=" + local_part[12:] + "@shop.example"):
+            assert smtp.command(b"RCPT TO:<%s>" % forged.encode())[-1].startswith(b"550 5.1.1 "), forged
+    rows = waiting(server)
+    assert rows[1] == ("", "Bob@e.example")
+    assert rows[2][1] == "bob@e.example" and re.fullmatch(r"SRS0=.*=far\.example=postmaster@shop\.example", rows[2][0])
+
+
+def test_a_ring_of_forwards(server):
+    """What the other server's alias sends back is taken a few times, each time with one more Received of ours."""
+    fields, turns = b"", 0
+    while turns < 20:
+        with server.smtp() as smtp:
+            smtp.command(b"MAIL FROM:<bob@e.example>", 250)
+            smtp.command(b"RCPT TO:<away@shop.example>", 250)
+            smtp.command(b"DATA", 354)
+            smtp.send(clients.dot_stuffed(fields + MESSAGE))
+            reply = smtp.reply()[-1]
+        if not reply.startswith(b"250 "):
+            break
+        turns += 1
+        row = server.json_lines("queue", "list")[-1]
+        header = server.json("queue", "show", row["id"])["header"].replace("\r\n", "\n").replace("\n", "\r\n").encode()
+        fields = b"Received: from a.far.example by b.far.example\r\n" + header.partition(b"From: ann")[0]
+    assert turns == 5 and reply.startswith(b"554 5.4.6 The message is going in circles: it has passed this server 5 times")
+
+
+# -- all or none ------------------------------------------------------------------------------------------------
+
+
+def test_a_copy_each(server):
+    """Who is named in several ways gets one copy; mailboxes and rows come of one commit."""
+    with Submission(server, login=ANN) as smtp:
+        send(smtp, ANN, ["both@shop.example", "ann@far.example", "Ann@far.example", "cy@NEAR.example", BOB, "away@shop.example"])
+    assert [row[1] for row in waiting(server)] == ["ann@far.example", "cy@near.example", "Ann@far.example"]
+    assert len(mailbox(server, BOB)) == 1
+
+
+def test_after_a_crash(server):
+    """What was acknowledged is in the mailbox and in the queue when the server was killed right after."""
+    with Submission(server, login=ANN) as smtp:
+        send(smtp, ANN, [BOB, "far@far.example", "away@shop.example"])
+        server.kill()
+    server.start()
+    assert waiting(server) == [(ANN, "far@far.example"), (ANN, "ann@far.example")]
+    assert len(mailbox(server, BOB)) == 1
+    server.stop()
+    server.verify()
+
+
+def test_neither_where_one_can_not_be(server):
+    """A mailbox without room keeps the message from going anywhere else."""
+    server.cli("account", "quota", BOB, "1K")
+    with Submission(server, login=ANN) as smtp:
+        smtp.command(b"MAIL FROM:<%s>" % ANN.encode(), 250)
+        smtp.command(b"RCPT TO:<far@far.example>", 250)
+        smtp.command(b"RCPT TO:<%s>" % BOB.encode(), 250)
+        smtp.command(b"DATA", 354)
+        smtp.send(clients.dot_stuffed(MESSAGE + b"x" * 2000 + b"\r\n"))
+        assert smtp.reply()[-1].startswith(b"452 4.2.2 ")
+    assert waiting(server) == [] and mailbox(server, BOB) == []

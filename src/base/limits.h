@@ -157,9 +157,11 @@
 #define LIMIT_RECEIVED_FIELDS 100u  /* RFC 5321 §6.3 */
 #define LIMIT_PASSED 5u             /* of these, by this server: no way that was meant leads here as often */
 #define LIMIT_SENT_LINE 998u /* octets of a line without CRLF that every server takes; RFC 5322 §2.1.1 */
-#define LIMIT_RECODE_ARENA (192u * LIMIT_KB)   /* octets that re-coding a BINARYMIME message may need */
-#define LIMIT_SUMMARY_ARENA (128u * LIMIT_KB)  /* octets a summary may need while it is made */
-#define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB) /* octets that one message under way may hold */
+#define LIMIT_RECODE_ARENA (192u * LIMIT_KB) /* octets that re-coding a BINARYMIME message may need */
+#define LIMIT_SEVEN_BIT_PARTS 65536u         /* headers of a message that may be made 7-bit, an octet each */
+#define LIMIT_SEVEN_BIT_ARENA (768u * LIMIT_KB) /* octets that making it so may need */
+#define LIMIT_SUMMARY_ARENA (128u * LIMIT_KB)   /* octets a summary may need while it is made */
+#define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB)  /* octets that one message under way may hold */
 
 /* outbound mail */
 #define LIMIT_QUEUE_LIFETIME_MS INT64_C(432000000) /* until it is given up: 5 days; RFC 5321 §4.5.4.1 */

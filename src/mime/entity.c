@@ -18,10 +18,12 @@ void mime_entity_take_type(struct mime_entity *e, const struct mime_content_type
 	e->has_type = !t->defaulted;
 	e->is_multipart = str_eq(t->type, STR("multipart"));
 	e->is_digest = e->is_multipart && str_eq(t->subtype, STR("digest"));
-	e->is_message = str_eq(t->type, STR("message")) &&
-	                (str_eq(t->subtype, STR("rfc822")) || str_eq(t->subtype, STR("global")));
-	e->is_text = str_eq(t->type, STR("text")) &&
-	             (str_eq(t->subtype, STR("plain")) || str_eq(t->subtype, STR("html")));
+	e->is_signed = e->is_multipart && str_eq(t->subtype, STR("signed"));
+	e->of_message = str_eq(t->type, STR("message"));
+	e->of_text = str_eq(t->type, STR("text"));
+	e->is_message =
+		e->of_message && (str_eq(t->subtype, STR("rfc822")) || str_eq(t->subtype, STR("global")));
+	e->is_text = e->of_text && (str_eq(t->subtype, STR("plain")) || str_eq(t->subtype, STR("html")));
 	if (!e->is_multipart ||
 	    !mime_parameter_find(t->parameters.list, t->parameters.count, STR("boundary"), &boundary))
 		return;

@@ -32,6 +32,8 @@ struct mime_entity {
 	bool is_binary; /* the encoding is named "binary" */
 	bool has_type, has_encoding;
 	bool is_multipart, is_message, is_digest, is_text; /* what Content-Type says */
+	bool is_signed;                                    /* multipart/signed (RFC 1847) */
+	bool of_message, of_text;                          /* any subtype of message, of text */
 	bool in_digest;                                    /* the parent is a multipart/digest */
 	bool boundary_too_long;                            /* over LIMIT_BOUNDARY */
 	size_t boundary_len;                               /* 0: none */

@@ -322,12 +322,18 @@ static void qp_escape(struct mime_qp_encoder *e, char c, struct buf *out)
 
 static bool is_qp_literal(char c) { return c >= '!' && c <= '~' && c != '='; }
 
+/* What may not begin a line. */
+static bool is_guarded(const struct mime_qp_encoder *e, char c)
+{
+	return e->column == 0 && (c == '.' || (c == '-' && e->guarded));
+}
+
 /* Octets at the front of `s` that stand for themselves and fit the line. */
 static size_t qp_run(const struct mime_qp_encoder *e, str s)
 {
 	size_t room = LINE_OCTETS - 1 - e->column, run = 0;
 
-	if (e->column == 0 && s.len && s.ptr[0] == '.')
+	if (s.len && is_guarded(e, s.ptr[0]))
 		return 0;
 	while (run < s.len && run < room && is_qp_literal(s.ptr[run]))
 		run++;
@@ -341,7 +347,7 @@ static void qp_octet(struct mime_qp_encoder *e, char c, struct buf *out)
 		return;
 	}
 	qp_room(e, 1, out);
-	if (!is_qp_literal(c) || (c == '.' && e->column == 0)) {
+	if (!is_qp_literal(c) || is_guarded(e, c)) {
 		qp_escape(e, c, out);
 	} else {
 		buf_add_char(out, c);

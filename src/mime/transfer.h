@@ -68,7 +68,9 @@ void mime_base64_line(str octets, struct buf *out);
  */
 struct mime_qp_encoder {
 	unsigned column;
-	char held; /* a space, tab or CR whose meaning the next octet settles; 0: none */
+	bool guarded; /* set by the caller: no line begins with "-" either, so that none is taken for a
+	                 delimiter */
+	char held;    /* a space, tab or CR whose meaning the next octet settles; 0: none */
 };
 
 void mime_qp_encode(struct mime_qp_encoder *e, str octets, struct buf *out);

@@ -182,9 +182,9 @@ static mime_walk_event take_delimiter(struct mime_walk *w, struct mime_walk_step
 	top(w)->closed = w->delimiter == MIME_DELIMITER_CLOSES;
 	w->state = STATE_BODY;
 	w->line_begins = true;
+	*out = (struct mime_walk_step){ .octets = give(w, w->held_len), .depth = w->depth };
 	if (!top(w)->closed)
 		begin_part(w);
-	*out = (struct mime_walk_step){ .octets = give(w, w->held_len) };
 	return MIME_WALK_DELIMITER;
 }
 
@@ -204,6 +204,7 @@ static mime_walk_event end_header(struct mime_walk *w, bool is_cut, struct mime_
 		.entity = e,
 		.kind = f->kind,
 		.too_deep = too_deep,
+		.depth = w->depth,
 	};
 	/* A header that was cut short has no body, so no message stands in it. */
 	if (f->kind == MIME_PART_MESSAGE && !is_cut)
@@ -237,6 +238,7 @@ static mime_walk_event take_field(struct mime_walk *w, struct mime_walk_step *ou
 		.name = field.name,
 		.body = field.body,
 		.entity = e,
+		.depth = w->depth,
 	};
 	return MIME_WALK_FIELD;
 }
@@ -307,7 +309,7 @@ static mime_walk_event in_field(struct mime_walk *w, str *in, struct mime_walk_s
 static mime_walk_event give_body(struct mime_walk *w, str octets, struct mime_walk_step *out)
 {
 	w->line_begins = false;
-	*out = (struct mime_walk_step){ .octets = octets };
+	*out = (struct mime_walk_step){ .octets = octets, .depth = w->depth };
 	return MIME_WALK_BODY;
 }
 

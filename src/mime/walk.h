@@ -36,6 +36,8 @@ struct mime_walk_step {
 		*entity;     /* MIME_WALK_FIELD, MIME_WALK_HEADER_END: what the header says so far */
 	mime_part_kind kind; /* MIME_WALK_HEADER_END: what the body is read as */
 	bool too_deep;       /* MIME_WALK_HEADER_END: LIMIT_MIME_DEPTH, LIMIT_BOUNDARY: a leaf */
+	size_t depth; /* all but MIME_WALK_LONG_FIELD: of the part, 1 is the message; of the multipart whose
+	                 delimiter or text between parts it is */
 };
 
 /* ERR_NOSPACE. */

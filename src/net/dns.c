@@ -53,7 +53,7 @@ static err forward_to(struct arena *arena, struct ub_ctx *context, const struct 
 }
 
 /* Names that the library answers by itself, with "no such name": who is asked through a server of one's own
- * may well have them. */
+ * may well have them. After this the library takes no more settings. */
 static void forget_local_zones(struct ub_ctx *context)
 {
 	static const char *const zones[] = { "test.",
@@ -73,7 +73,6 @@ static void forget_local_zones(struct ub_ctx *context)
 static err use_servers(struct arena *arena, struct ub_ctx *context, const struct dns_options *options)
 {
 	TRY(option(arena, context, "do-not-query-localhost:", "no"));
-	forget_local_zones(context);
 	for (size_t i = 0; i < options->server_count; i++)
 		TRY(forward_to(arena, context, &options->servers[i]));
 	return OK;
@@ -102,7 +101,10 @@ static err set_up(struct arena *arena, struct ub_ctx *context, const struct dns_
 		return refused(arena, code, "starting");
 	if (options->server_count > 0)
 		TRY(use_servers(arena, context, options));
-	return use_anchors(arena, context, options);
+	TRY(use_anchors(arena, context, options));
+	if (options->server_count > 0)
+		forget_local_zones(context);
+	return OK;
 }
 
 /* --- polling --- */

@@ -73,40 +73,52 @@ static void row_give(struct schedule *s, int32_t i)
 
 /* --- flows --- */
 
-/* The sender's and the lane's octets: the key in a destination's table. */
 static str flow_key(const struct flow *f)
 {
-	static_assert(offsetof(struct flow, lane) == offsetof(struct flow, sender) + sizeof(uint64_t),
+	enum { KEY = sizeof f->destination + sizeof f->sender_id + sizeof f->lane };
+
+	static_assert(offsetof(struct flow, lane) + sizeof f->lane ==
+	                      offsetof(struct flow, destination) + KEY,
 	              "a flow's key is one run of octets");
-	return (str){ (const char *)&f->sender, sizeof f->sender + sizeof f->lane };
+	return (str){ (const char *)&f->destination, KEY };
 }
 
-static struct flow *flow_of(struct destination *d, const struct queue_row *row)
+static void flow_end(struct schedule *s, struct flow *f)
 {
-	struct flow wanted = { .sender = row->sender, .lane = row->lane };
-	struct flow *f = table_get(&d->flows, flow_key(&wanted));
+	if (f->sender)
+		flow_leave(s, f);
+	(void)table_remove(&s->flows, flow_key(f));
+	link_remove(&f->beside);
+	free(f);
+}
 
-	if (f)
-		return f;
-	f = malloc(sizeof *f);
+static struct flow *flow_new(struct schedule *s, const struct flow *wanted)
+{
+	struct flow *f = malloc(sizeof *f);
+
 	if (!f)
 		return NULL;
-	*f = (struct flow){
-		.destination = d, .sender = row->sender, .lane = row->lane, .first = NO_ROW, .last = NO_ROW
-	};
-	if (table_set(&d->flows, flow_key(f), f).code != ERR_OK) {
+	*f = *wanted;
+	if (table_set(&s->flows, flow_key(f), f).code != ERR_OK) {
 		free(f);
 		return NULL;
 	}
-	link_append(&d->lanes[f->lane].flows, &f->share.link);
+	link_append(&f->destination->flows, &f->beside);
+	if (f->destination->site && !flow_join(s, f)) {
+		flow_end(s, f);
+		return NULL;
+	}
 	return f;
 }
 
-static void flow_end(struct flow *f)
+static struct flow *flow_of(struct schedule *s, struct destination *d, const struct queue_row *row)
 {
-	(void)table_remove(&f->destination->flows, flow_key(f));
-	link_remove(&f->share.link);
-	free(f);
+	const struct flow wanted = {
+		.destination = d, .sender_id = row->sender, .lane = row->lane, .first = NO_ROW, .last = NO_ROW
+	};
+	struct flow *f = table_get(&s->flows, flow_key(&wanted));
+
+	return f ? f : flow_new(s, &wanted);
 }
 
 static void flow_append(struct schedule *s, struct flow *f, int32_t i)
@@ -156,7 +168,7 @@ static bool add_one(struct schedule *s, const struct queue_row *row, int32_t *be
 {
 	struct destination *d = destination_of(s, row);
 	int32_t i = d ? row_take(s) : NO_ROW;
-	struct flow *f = i == NO_ROW ? NULL : flow_of(d, row);
+	struct flow *f = i == NO_ROW ? NULL : flow_of(s, d, row);
 
 	if (!f) {
 		if (i != NO_ROW)
@@ -202,7 +214,7 @@ void row_remove(struct schedule *s, int32_t i)
 	row_at(s, r->sibling_before)->sibling = r->sibling;
 	row_give(s, i);
 	if (f->first == NO_ROW)
-		flow_end(f);
+		flow_end(s, f);
 	s->ready[lane]--;
 	destination_lost(s, d, lane);
 }
@@ -221,15 +233,17 @@ bool schedule_remove(struct schedule *s, uint64_t queue_id)
 
 void schedule_get_counts(const struct schedule *s, struct schedule_counts *out)
 {
+	size_t slots = s->destinations.size + s->sites.size + s->flows.size + s->senders.size;
+
 	*out = (struct schedule_counts){
 		.ready = { s->ready[0], s->ready[1] },
 		.destinations = s->destination_count,
 		.sites = s->site_count,
 		.connections = s->connections,
 		.octets = sizeof *s + s->block_count * ROW_BLOCK * sizeof(struct row) +
-		          s->block_room * sizeof(struct row *) +
-		          (s->destinations.size + s->sites.size) * sizeof(struct table_slot) +
+		          s->block_room * sizeof(struct row *) + slots * sizeof(struct table_slot) +
 		          s->destination_count * sizeof(struct destination) +
-		          s->site_count * sizeof(struct site),
+		          s->site_count * sizeof(struct site) + s->flows.used * sizeof(struct flow) +
+		          s->senders.used * sizeof(struct sender),
 	};
 }

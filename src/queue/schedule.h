@@ -1,11 +1,11 @@
 /* queue/schedule.h: what is sent next: the ready recipients in memory, and whose turn it is.
  *
- *   site (the MX hosts that destinations share) > lane > destination > sender > recipients as they came
+ *   site (the MX hosts that destinations share) > lane > sender > destination > recipients as they came
  *
- * Each level gives turns in a round, weighed by recipients: a sender with a million recipients at a site
- * holds up another one's single message there by one turn of each active sender at most, whatever waits. A
- * site's transactional lane has four turns for each of the marketing lane, and connections that marketing
- * never gets.
+ * Each level gives turns in a round, weighed by recipients: a sender with a million recipients at a site, for
+ * however many domains, holds up another one's single message there by one turn of each active sender at
+ * most. A site's transactional lane has four turns for each of the marketing lane, and connections that
+ * marketing never gets.
  *
  * A recipient takes 32 octets here, whatever its address; the rest is read when its transaction begins. A
  * destination is known by name at once and points to its site once that is known: when its MX hosts change

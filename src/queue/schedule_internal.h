@@ -1,5 +1,5 @@
 /* queue/schedule_internal.h: the schedule as schedule.c (rows come and go), schedule_site.c (destinations and
- * sites) and schedule_turn.c (whose turn it is) see it.
+ * sites), schedule_sender.c (senders at sites) and schedule_turn.c (whose turn it is) see it.
  *
  * A round is a ring of what has recipients ready; the first in it has the turn until its credit is used up.
  * Credit is counted in recipients and may go below zero by one transaction: who took more waits longer. */
@@ -17,14 +17,24 @@ struct share {            /* one place in a round */
 	int32_t credit;
 };
 
+/* A sender who has recipients ready at a site, in one lane. Gone when there are none. */
+struct sender {
+	struct share share; /* in site->lanes[lane].senders */
+	struct site *site;  /* its key: these three */
+	uint64_t id;
+	enum queue_lane lane;
+	struct link flows; /* never empty */
+};
+
 /* Mail of one sender to one destination in one lane. Gone when it has no rows. */
 struct flow {
-	struct share share; /* in destination->lanes[lane].flows */
-	struct destination *destination;
-	uint64_t sender;
+	struct share share;              /* in sender->flows */
+	struct sender *sender;           /* NULL: its destination has no site */
+	struct destination *destination; /* its key: these three */
+	uint64_t sender_id;
 	enum queue_lane lane;
 	int32_t first, last; /* rows */
-	struct flow *next_of_destination;
+	struct link beside;  /* in destination->flows */
 };
 
 struct destination {
@@ -34,12 +44,8 @@ struct destination {
 	int64_t until_ms;  /* what is known is believed */
 	enum { DESTINATION_IDLE, DESTINATION_WANTED, DESTINATION_ASKED, DESTINATION_FAILED } asking;
 	struct link wanted; /* in schedule->wanted */
-	struct table flows; /* by sender and lane */
-	struct destination_lane {
-		struct share share; /* in site->lanes[lane].destinations */
-		struct link flows;
-		size_t ready;
-	} lanes[LANES];
+	struct link flows;
+	size_t ready[LANES];
 };
 
 struct site {
@@ -52,7 +58,7 @@ struct site {
 	enum queue_lane wanting_lane;
 	int32_t credit[LANES]; /* of its lanes */
 	struct site_lane {
-		struct link destinations;
+		struct link senders;
 		size_t ready;
 	} lanes[LANES];
 };
@@ -72,7 +78,7 @@ struct schedule {
 	size_t ready[LANES], connections;
 	bool split;
 	void (*forget)(void *site_user);
-	struct table destinations, sites; /* by key, by name */
+	struct table destinations, sites, flows, senders; /* by their keys, sites by name */
 	size_t destination_count, site_count, forget_at;
 	struct link wanted;         /* destinations to be asked for */
 	struct link wanting[LANES]; /* sites that may have one connection more, by the best lane they have */
@@ -91,7 +97,16 @@ void row_remove(struct schedule *s, int32_t i);
 /* The destination of a row, made unless it is there; NULL without memory. */
 struct destination *destination_of(struct schedule *s, const struct queue_row *row);
 
-/* A destination has one ready row more in `lane`: it and its site stand in their rounds. */
+/* The sender at a site, made unless it is there; NULL without memory. It is given a flow, or freed. */
+struct sender *sender_of(struct schedule *s, struct site *site, uint64_t id, enum queue_lane lane);
+struct sender *sender_find(const struct schedule *s, struct site *site, uint64_t id, enum queue_lane lane);
+void sender_free_if_empty(struct schedule *s, struct sender *sender);
+
+/* Puts a flow into its sender's round, and that one into its site's; takes it out. False: no memory. */
+bool flow_join(struct schedule *s, struct flow *f);
+void flow_leave(struct schedule *s, struct flow *f);
+
+/* A destination has one ready row more in `lane`, or one less. */
 void destination_gained(struct schedule *s, struct destination *d, enum queue_lane lane);
 void destination_lost(struct schedule *s, struct destination *d, enum queue_lane lane);
 

@@ -37,8 +37,7 @@ static struct destination *destination_new(struct schedule *s, str key, size_t d
 	memcpy(d + 1, key.ptr, key.len);
 	d->key = (str){ (const char *)(d + 1), key.len };
 	d->domain_len = domain_len;
-	for (int lane = 0; lane < LANES; lane++)
-		link_init(&d->lanes[lane].flows);
+	link_init(&d->flows);
 	if (table_set(&s->destinations, d->key, d).code != ERR_OK) {
 		free(d);
 		return NULL;
@@ -69,40 +68,26 @@ struct destination *destination_of(struct schedule *s, const struct queue_row *r
 	return d;
 }
 
-/* --- in the rounds --- */
-
-/* Its place in its site's round, by whether it has something to send there. */
-static void destination_settle(struct destination *d, enum queue_lane lane)
-{
-	struct destination_lane *l = &d->lanes[lane];
-	bool due = d->site && l->ready > 0;
-
-	if (due && !link_is_listed(&l->share.link))
-		link_append(&d->site->lanes[lane].destinations, &l->share.link);
-	else if (!due)
-		link_remove(&l->share.link);
-}
+/* --- what they have --- */
 
 void destination_gained(struct schedule *s, struct destination *d, enum queue_lane lane)
 {
-	d->lanes[lane].ready++;
+	d->ready[lane]++;
 	if (!d->site) {
 		if (d->asking == DESTINATION_IDLE)
 			destination_want(s, d);
 		return;
 	}
 	d->site->lanes[lane].ready++;
-	destination_settle(d, lane);
 	site_settle(s, d->site);
 }
 
 void destination_lost(struct schedule *s, struct destination *d, enum queue_lane lane)
 {
-	d->lanes[lane].ready--;
+	d->ready[lane]--;
 	if (!d->site)
 		return;
 	d->site->lanes[lane].ready--;
-	destination_settle(d, lane);
 	site_settle(s, d->site);
 }
 
@@ -124,7 +109,7 @@ static struct site *site_new(struct schedule *s, str name)
 	site->name = (str){ (const char *)(site + 1), name.len };
 	site->limit = LIMIT_SITE_CONNECTIONS_FIRST;
 	for (int lane = 0; lane < LANES; lane++)
-		link_init(&site->lanes[lane].destinations);
+		link_init(&site->lanes[lane].senders);
 	if (table_set(&s->sites, site->name, site).code != ERR_OK) {
 		free(site);
 		return NULL;
@@ -159,23 +144,52 @@ void site_settle(struct schedule *s, struct site *site)
 	site->wanting_lane = lane;
 }
 
-/* The destination's recipients count for its new site, NULL for none. */
-static void point_to(struct schedule *s, struct destination *d, struct site *site)
+static struct flow *flow_beside(const struct link *l) { return CONTAINER(l->next, struct flow, beside); }
+
+/* The senders of the destination's flows at a site. False: no memory, and nothing was made. */
+static bool senders_ready(struct schedule *s, struct destination *d, struct site *site)
+{
+	bool made = true;
+
+	for (struct link *l = &d->flows; made && l->next != &d->flows; l = l->next)
+		made = sender_of(s, site, flow_beside(l)->sender_id, flow_beside(l)->lane) != NULL;
+	for (struct link *l = &d->flows; !made && l->next != &d->flows; l = l->next) {
+		struct sender *sender = sender_find(s, site, flow_beside(l)->sender_id, flow_beside(l)->lane);
+		if (sender)
+			sender_free_if_empty(s, sender);
+	}
+	return made;
+}
+
+static void move_flows(struct schedule *s, struct destination *d)
+{
+	for (struct link *l = &d->flows; l->next != &d->flows; l = l->next) {
+		struct flow *f = flow_beside(l);
+		if (f->sender)
+			flow_leave(s, f);
+		bool joined = !d->site || flow_join(s, f);
+		assert(joined); /* its sender is there */
+		(void)joined;
+	}
+}
+
+/* The destination's recipients count for its new site, NULL for none. False: no memory, nothing changed. */
+static bool point_to(struct schedule *s, struct destination *d, struct site *site)
 {
 	struct site *former = d->site;
 
 	if (former == site)
-		return;
+		return true;
+	if (site && !senders_ready(s, d, site))
+		return false;
+	d->site = site;
+	move_flows(s, d);
 	for (int lane = 0; lane < LANES; lane++) {
 		if (former)
-			former->lanes[lane].ready -= d->lanes[lane].ready;
+			former->lanes[lane].ready -= d->ready[lane];
 		if (site)
-			site->lanes[lane].ready += d->lanes[lane].ready;
-		link_remove(&d->lanes[lane].share.link);
+			site->lanes[lane].ready += d->ready[lane];
 	}
-	d->site = site;
-	for (int lane = 0; lane < LANES; lane++)
-		destination_settle(d, (enum queue_lane)lane);
 	if (former) {
 		former->destinations--;
 		site_settle(s, former);
@@ -184,6 +198,15 @@ static void point_to(struct schedule *s, struct destination *d, struct site *sit
 		site->destinations++;
 		site_settle(s, site);
 	}
+	return true;
+}
+
+static void point_nowhere(struct schedule *s, struct destination *d)
+{
+	bool pointed = point_to(s, d, NULL); /* which needs no memory */
+
+	assert(pointed);
+	(void)pointed;
 }
 
 /* --- being asked for --- */
@@ -205,45 +228,40 @@ err schedule_found(struct schedule *s, struct destination *d, str name, int64_t 
 
 	if (!site)
 		site = site_new(s, name);
-	if (!site) {
+	if (!site || !point_to(s, d, site)) {
 		destination_want(s, d);
 		return ERR_NO_MEMORY;
 	}
 	d->asking = DESTINATION_IDLE;
 	d->until_ms = until_ms;
-	point_to(s, d, site);
 	*out = site;
 	return OK;
 }
 
 void schedule_not_found(struct schedule *s, struct destination *d)
 {
-	point_to(s, d, NULL);
+	point_nowhere(s, d);
 	d->asking = DESTINATION_FAILED;
 }
 
 bool schedule_take_failed(struct schedule *s, struct destination *d, struct transaction_rows *out)
 {
-	for (int lane = 0; lane < LANES; lane++) {
-		if (link_is_empty(&d->lanes[lane].flows))
-			continue;
-		struct flow *f = CONTAINER(d->lanes[lane].flows.next, struct flow, share.link);
-		*out = (struct transaction_rows){ .content_id =
-			                                  queue_content_id(row_at(s, f->first)->queue_id),
-			                          .lane = (enum queue_lane)lane };
-		for (int32_t i = f->first, next; i != NO_ROW && out->count < LIMIT_TRANSACTION_RECIPIENTS;
-		     i = next) {
-			const struct row *r = row_at(s, i);
-			next = r->next; /* its flow ends with its last row */
-			if (queue_content_id(r->queue_id) != out->content_id)
-				break;
-			out->queue_ids[out->count++] = r->queue_id;
-			row_remove(s, i);
-		}
-		return true;
+	if (link_is_empty(&d->flows)) {
+		d->asking = DESTINATION_IDLE;
+		return false;
 	}
-	d->asking = DESTINATION_IDLE;
-	return false;
+	const struct flow *f = flow_beside(&d->flows);
+	*out = (struct transaction_rows){ .content_id = queue_content_id(row_at(s, f->first)->queue_id),
+		                          .lane = f->lane };
+	for (int32_t i = f->first, next; i != NO_ROW && out->count < LIMIT_TRANSACTION_RECIPIENTS; i = next) {
+		const struct row *r = row_at(s, i);
+		next = r->next; /* its flow ends with its last row */
+		if (queue_content_id(r->queue_id) != out->content_id)
+			break;
+		out->queue_ids[out->count++] = r->queue_id;
+		row_remove(s, i);
+	}
+	return true;
 }
 
 void schedule_forget_sites(struct schedule *s)
@@ -253,8 +271,8 @@ void schedule_forget_sites(struct schedule *s)
 	for (struct destination *d; (d = table_next(&s->destinations, &at));) {
 		if (d->asking != DESTINATION_IDLE)
 			continue;
-		point_to(s, d, NULL);
-		if (d->lanes[0].ready + d->lanes[1].ready > 0)
+		point_nowhere(s, d);
+		if (d->ready[0] + d->ready[1] > 0)
 			destination_want(s, d);
 	}
 }
@@ -263,7 +281,7 @@ void schedule_forget_sites(struct schedule *s)
 
 static bool destination_is_idle(const struct destination *d)
 {
-	return d->asking == DESTINATION_IDLE && d->lanes[0].ready + d->lanes[1].ready == 0;
+	return d->asking == DESTINATION_IDLE && link_is_empty(&d->flows);
 }
 
 static bool site_is_idle(const struct site *site)
@@ -277,7 +295,6 @@ static void destination_free(struct schedule *s, struct destination *d)
 	if (d->site)
 		d->site->destinations--;
 	link_remove(&d->wanted);
-	table_fini(&d->flows);
 	free(d);
 	s->destination_count--;
 }
@@ -315,16 +332,20 @@ void schedule_free_all(struct schedule *s)
 {
 	size_t at = 0;
 
-	for (struct destination *d; (d = table_next(&s->destinations, &at)); free(d)) {
-		size_t flow_at = 0;
-		for (struct flow *f; (f = table_next(&d->flows, &flow_at));)
-			free(f);
-		table_fini(&d->flows);
-	}
+	for (struct flow *f; (f = table_next(&s->flows, &at));)
+		free(f);
+	at = 0;
+	for (struct sender *sender; (sender = table_next(&s->senders, &at));)
+		free(sender);
+	at = 0;
+	for (struct destination *d; (d = table_next(&s->destinations, &at));)
+		free(d);
 	at = 0;
 	for (struct site *site; (site = table_next(&s->sites, &at)); free(site))
 		if (site->user)
 			s->forget(site->user);
+	table_fini(&s->flows);
+	table_fini(&s->senders);
 	table_fini(&s->destinations);
 	table_fini(&s->sites);
 }

@@ -33,12 +33,10 @@ static struct share *turn_of(struct link *round)
 	}
 }
 
-/* After its turn. Whoever has nothing left is in no round, and what it owes is forgotten. */
+/* After its turn. Whoever has nothing left is gone, and what it owes is forgotten. */
 static void end_turn(struct link *round, struct share *share)
 {
-	if (!link_is_listed(&share->link))
-		share->credit = 0;
-	else if (share->credit <= 0)
+	if (share->credit <= 0)
 		to_the_end(round, share);
 }
 
@@ -135,7 +133,7 @@ static void take_message(struct schedule *s, struct site *site, int32_t first, s
 		more = i != last;
 		if (f->destination->site == site && f->lane == out->lane) {
 			f->share.credit--;
-			f->destination->lanes[f->lane].share.credit--;
+			f->sender->share.credit--; /* of a message's rows the same one's */
 			site->credit[f->lane]--;
 			out->queue_ids[out->count++] = r->queue_id;
 			row_remove(s, i); /* may be the end of its flow */
@@ -151,10 +149,11 @@ bool schedule_take(struct schedule *s, struct site *site, int64_t now_ms, size_t
 
 	if (lane == LANES)
 		return false;
-	struct link *destinations = &site->lanes[lane].destinations;
-	struct destination *d = CONTAINER(turn_of(destinations), struct destination, lanes[lane].share);
-	struct link *flows = &d->lanes[lane].flows;
-	struct share *turn = turn_of(flows);
+	struct link *senders = &site->lanes[lane].senders;
+	struct sender *sender = CONTAINER(turn_of(senders), struct sender, share);
+	uint64_t sender_id = sender->id;
+	struct share *turn = turn_of(&sender->flows);
+	struct destination *d = CONTAINER(turn, struct flow, share)->destination;
 	int32_t first = CONTAINER(turn, struct flow, share)->first;
 
 	*out = (struct transaction_rows){ .content_id = queue_content_id(row_at(s, first)->queue_id),
@@ -162,9 +161,11 @@ bool schedule_take(struct schedule *s, struct site *site, int64_t now_ms, size_t
 	if (room == 0 || room > LIMIT_TRANSACTION_RECIPIENTS)
 		room = LIMIT_TRANSACTION_RECIPIENTS;
 	take_message(s, site, first, room, out);
-	if (flows->next == &turn->link) /* else its flow has ended */
-		end_turn(flows, turn);
-	end_turn(destinations, &d->lanes[lane].share);
+	sender = sender_find(s, site, sender_id, (enum queue_lane)lane); /* it may have no more */
+	if (sender && sender->flows.next == &turn->link)                 /* else its flow has ended */
+		end_turn(&sender->flows, turn);
+	if (sender)
+		end_turn(senders, &sender->share);
 	if (d->until_ms <= now_ms && d->asking == DESTINATION_IDLE)
 		destination_want(s, d);
 	site->busy[lane]++;

@@ -13,9 +13,7 @@
 /* Where a notice goes: into mailboxes, by the queue, or nowhere. */
 struct destination {
 	struct route route;
-	bool elsewhere;
-	str path;   /* who is told: without brackets; of postmaster empty */
-	str domain; /* of elsewhere, normalised */
+	str path; /* who is told: without brackets; of postmaster empty */
 };
 
 /* --- who is told --- */
@@ -27,6 +25,8 @@ static err find_postmaster(struct destination *d, const struct directory *direct
 	                  &(struct route_query){
 				  .local_part = STR("postmaster"), .domain = STR(""), .now_ms = now_ms });
 
+	/* A failed notice to postmaster at another server would be told to postmaster. */
+	remotes_clear(&d->route.remotes);
 	d->path = STR("");
 	return answer == ROUTE_BUSY ? (err){ ERR_BUSY, 0, "the directory can't say now" } : OK;
 }
@@ -37,26 +37,22 @@ static bool is_hostname(const struct destination *d, str domain)
 	return str_eq_nocase(d->route.hostname, domain);
 }
 
-/* One address; what has no mailbox here gets no targets. */
+/* One address; what has no mailbox here and is no address elsewhere gets no targets. */
 static err find_path(struct destination *d, const struct directory *directory, int64_t now_ms, str path)
 {
 	struct arena *arena = d->route.arena;
-	str local_part, domain, address;
+	str local_part, domain;
 	enum route_answer answer;
 
 	TRY(address_split(arena, path, &local_part, &domain));
-	answer = route_add(
-		&d->route, directory,
-		&(struct route_query){ .local_part = local_part, .domain = domain, .now_ms = now_ms });
-	if (answer == ROUTE_BUSY)
-		return (err){ ERR_BUSY, 0, "the directory can't say now" };
+	answer = route_add(&d->route, directory,
+	                   &(struct route_query){ .local_part = local_part,
+	                                          .domain = domain,
+	                                          .now_ms = now_ms,
+	                                          .may_relay = domain.len > 0 && !is_hostname(d, domain),
+	                                          .notify = QUEUE_NOTIFY_NEVER }); /* RFC 3461 §6.1 */
 	d->path = path;
-	if (answer != ROUTE_FOREIGN || domain.len == 0 || is_hostname(d, domain))
-		return OK;
-	TRY(address_join(arena, local_part, domain, &address));
-	d->domain = address_domain(address);
-	d->elsewhere = true;
-	return OK;
+	return answer == ROUTE_BUSY ? (err){ ERR_BUSY, 0, "the directory can't say now" } : OK;
 }
 
 /* The address behind one that we forwarded with; *path stays where it is none, or of somebody else's server.
@@ -88,7 +84,7 @@ static err find_with(struct destination *d, const struct notice_options *options
 		TRY(undo_srs(options, d->route.arena, directory, dsn->now_ms, &path));
 		TRY(find_path(d, directory, dsn->now_ms, path));
 	}
-	if (d->elsewhere || d->route.count > 0)
+	if (route_target_count(&d->route) > 0)
 		return OK;
 	return dsn_worst(dsn) == DSN_FAILED ? find_postmaster(d, directory, dsn->now_ms) : OK;
 }
@@ -99,7 +95,7 @@ static err find_destination(const struct notice_options *options, struct arena *
 	const struct directory *directory = directory_acquire(options->store);
 	err e;
 
-	*out = (struct destination){ .elsewhere = false };
+	*out = (struct destination){ .path = STR("") };
 	route_init(&out->route, arena, options->hostname);
 	e = find_with(out, options, directory, dsn);
 	directory_release(directory);
@@ -185,18 +181,23 @@ static err add_mailboxes(const struct route *route, struct arena *arena, bool wi
 }
 
 /* The null reverse-path, NOTIFY=NEVER, no RET (RFC 3461 §6.1). */
-static err add_queue(const struct notice_options *options, const struct destination *d, struct arena *arena,
+static err add_queue(const struct notice_options *options, const struct remotes *remotes, struct arena *arena,
                      const struct dsn *dsn, const struct original *original, struct deliver *deliver)
 {
-	struct queue_target *target = arena_new(arena, struct queue_target, 1);
+	struct queue_target *targets = arena_new(arena, struct queue_target, remotes->count);
 
-	if (!target)
+	if (!targets)
 		return ERR_NO_MEMORY;
-	target->forward_path = d->path;
-	target->domain = d->domain;
-	target->notify = QUEUE_NOTIFY_NEVER;
-	deliver->queue = target;
-	deliver->queue_count = 1;
+	for (size_t i = 0; i < remotes->count; i++) {
+		const struct remote *to = &remotes->items[i];
+
+		targets[i] = (struct queue_target){ .forward_path = to->forward_path,
+			                            .domain = to->domain,
+			                            .orcpt = to->orcpt,
+			                            .notify = to->notify };
+	}
+	deliver->queue = targets;
+	deliver->queue_count = remotes->count;
 	deliver->envelope = (struct queue_envelope){
 		.body = original->as.encoding == DSN_8BIT ? QUEUE_BODY_8BIT : QUEUE_BODY_7BIT,
 		.smtputf8 = dsn_is_wide(dsn),
@@ -216,9 +217,9 @@ static err make(const struct notice_options *options, struct arena *arena, struc
 	struct deliver *deliver = &out->op.deliver;
 	struct sink sink = { 0 };
 
-	if (d->elsewhere)
-		TRY(add_queue(options, d, arena, dsn, original, deliver));
-	else
+	if (d->route.remotes.count > 0)
+		TRY(add_queue(options, &d->route.remotes, arena, dsn, original, deliver));
+	if (d->route.count > 0)
 		TRY(add_mailboxes(&d->route, arena, dsn_is_wide(dsn), deliver));
 	TRY(arena_copy(arena, dsn->id, &deliver->id));
 	TRY(arena_copy(arena, d->path.len > 0 ? d->path : d->route.targets[0].delivered_to, &out->to));
@@ -257,7 +258,7 @@ err notice_make(const struct notice_options *options, struct arena *arena, const
 	err e;
 
 	TRY(find_destination(options, arena, dsn, &d));
-	if (!d.elsewhere && d.route.count == 0) {
+	if (route_target_count(&d.route) == 0) {
 		*made = false;
 		return OK;
 	}

@@ -2,10 +2,10 @@
  * and with the operation that delivers it: into the sender's mailbox here, or into the queue with the null
  * reverse-path.
  *
- * Where the sender is an address of ours that has no mailbox, and where the original has the null
- * reverse-path, a failure is told to postmaster; a notice that nobody here takes is not made, so that no
- * notice is ever about a notice to postmaster. Worker thread; it reads the original and may write a spool
- * file.
+ * An alias that leads to another server takes it there. Where the sender is an address of ours that nobody
+ * has, and where the original has the null reverse-path, a failure is told to postmaster, in a mailbox here;
+ * a notice that nobody takes is not made, so that no notice is ever about a notice to postmaster. Worker
+ * thread; it reads the original and may write a spool file.
  *
  * RFC 3461 §6.1; RFC 5321 §4.5.5, §6.1.
  */

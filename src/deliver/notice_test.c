@@ -36,6 +36,17 @@ static uint64_t change(struct directory_change c)
 
 static uint64_t ann;
 
+/* To lee at another server, and then to ann. */
+static void put_alias(const char *address, size_t count)
+{
+	static const str both[] = { STR_INIT("lee@far.example"), STR_INIT("ann@shop.example") };
+
+	change((struct directory_change){ .kind = DIRECTORY_ALIAS_PUT,
+	                                  .name = str_of(address),
+	                                  .targets = both,
+	                                  .target_count = count });
+}
+
 static int setup(void **state)
 {
 	static const str targets[] = { STR_INIT("ann@shop.example") };
@@ -54,6 +65,8 @@ static int setup(void **state)
 	                                  .name = STR("sales@shop.example"),
 	                                  .targets = targets,
 	                                  .target_count = 1 });
+	put_alias("away@shop.example", 1);
+	put_alias("both@shop.example", 2);
 	change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("empty.example") });
 	options = (struct notice_options){
 		.store = store, .hostname = STR("mx.shop.example"), .srs_key = KEY, .lifetime_ms = 5 * DAY
@@ -217,15 +230,16 @@ static void check_envelope(const struct queue_message *m, const struct queue_rec
 static void test_queue(void **state)
 {
 	static const struct {
-		const char *to, *domain;
+		const char *to, *forward_path, *domain;
 		bool smtputf8;
 	} cases[] = {
-		{ "kim@Far.Example", "far.example", false },
-		{ "\"k m\"@far.example", "far.example", false },
-		{ "kim@[192.0.2.1]", "[192.0.2.1]", false },
+		{ "Kim@Far.Example", "Kim@far.example", "far.example", false },
+		{ "\"k m\"@far.example", "\"k m\"@far.example", "far.example", false },
+		{ "kim@[192.0.2.1]", "kim@[192.0.2.1]", "[192.0.2.1]", false },
 		{ "k\xc3\xad@b\xc3\xbc"
 		  "cher.example",
-		  "xn--bcher-kva.example", true },
+		  "k\xc3\xad@xn--bcher-kva.example", "xn--bcher-kva.example", true },
+		{ "away@shop.example", "lee@far.example", "far.example", false },
 	};
 
 	(void)state;
@@ -244,11 +258,27 @@ static void test_queue(void **state)
 		                         .code,
 		                 ERR_OK);
 		check_envelope(&message, &recipient);
-		assert_true(str_eq(recipient.forward_path, dsn.to));
+		assert_string_equal(arena_z(&arena, recipient.forward_path), cases[i].forward_path);
+		assert_true(str_eq(notice.to, dsn.to));
 		assert_string_equal(arena_z(&arena, recipient.domain), cases[i].domain);
 		assert_int_equal(message.envelope.smtputf8, cases[i].smtputf8);
 		queue_close(&message);
 	}
+}
+
+/* An alias leads to a mailbox and to another server: one message for both. */
+static void test_mailbox_and_queue(void **state)
+{
+	struct dsn dsn = dsn_to(STR("both@shop.example"));
+	struct notice notice;
+
+	(void)state;
+	assert_true(make(&dsn, &notice));
+	assert_int_equal(notice.op.deliver.queue_count, 1);
+	assert_int_equal(notice.op.deliver.target_count, 1);
+	assert_int_equal(notice.op.deliver.targets[0].account_id, ann);
+	assert_true(str_eq(notice.op.deliver.queue[0].forward_path, STR("lee@far.example")));
+	commit(&notice);
 }
 
 /* What was forwarded comes back to the one it came from. */
@@ -316,10 +346,13 @@ static void test_nobody(void **state)
 	(void)state;
 	change((struct directory_change){ .kind = DIRECTORY_ALIAS_REMOVE,
 	                                  .name = STR("sales@shop.example") });
+	change((struct directory_change){ .kind = DIRECTORY_ALIAS_REMOVE, .name = STR("both@shop.example") });
 	change((struct directory_change){ .kind = DIRECTORY_ACCOUNT_REMOVE,
 	                                  .name = STR("ann@shop.example") });
 	assert_false(make(&dsn, &notice));
 	assert_null(notice.draft);
+	put_alias("postmaster@shop.example", 1); /* of whom a notice could fail again, and again */
+	assert_false(make(&dsn, &notice));
 }
 
 /* What of the original goes along. */
@@ -422,9 +455,13 @@ static void test_original(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mailbox),  cmocka_unit_test(test_queue),
-		cmocka_unit_test(test_srs),      cmocka_unit_test(test_postmaster),
-		cmocka_unit_test(test_original), cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_mailbox),
+		cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_mailbox_and_queue),
+		cmocka_unit_test(test_srs),
+		cmocka_unit_test(test_postmaster),
+		cmocka_unit_test(test_original),
+		cmocka_unit_test(test_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

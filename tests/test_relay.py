@@ -1,6 +1,7 @@
 """Mail for other servers: who may send it, what waits in the queue with which reverse-path, and that it waits whatever
 happens. Sending is stopped all the time (`queue freeze`), so that what waits can be looked at."""
 
+import datetime
 import re
 
 import pytest
@@ -199,3 +200,127 @@ def test_neither_where_one_can_not_be(server):
         smtp.send(clients.dot_stuffed(MESSAGE + b"x" * 2000 + b"\r\n"))
         assert smtp.reply()[-1].startswith(b"452 4.2.2 ")
     assert waiting(server) == [] and mailbox(server, BOB) == []
+
+
+# -- what senders ask for ---------------------------------------------------------------------------------------
+
+
+def shown(one, n=-1):
+    return one.json("queue", "show", one.json_lines("queue", "list")[n]["id"])
+
+
+def asked(message):
+    return {r["forward_path"]: (r["notify"], r["orcpt"]) for r in message["recipients"]}
+
+
+def seconds_between(first, last):
+    first, last = (datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) for text in (first, last))
+    return (last - first).total_seconds()
+
+
+def seconds(message, name):
+    """From when it was received to a time of its envelope."""
+    return seconds_between(message["received"], message["envelope"][name])
+
+
+def test_notices_that_were_asked_for(server):
+    """NOTIFY and ORCPT of each recipient, RET and ENVID; what an alias makes of them is RFC 3461 §5.2.7's."""
+    with server.smtp() as smtp:
+        smtp.command(b"MAIL FROM:<Bob@e.example> RET=HDRS ENVID=QQ+20314", 250)
+        smtp.command(b"RCPT TO:<away@shop.example> NOTIFY=SUCCESS,FAILURE ORCPT=rfc822;First+2B@e.example", 250)
+        smtp.command(b"RCPT TO:<x@second.example> NOTIFY=NEVER", 250)
+        smtp.command(b"RCPT TO:<Both+x@Shop.example> NOTIFY=SUCCESS,DELAY", 250)
+        smtp.command(b"DATA", 354)
+        smtp.send(clients.dot_stuffed(MESSAGE))
+        smtp.reply(250)
+    message = shown(server)
+    # the first who named ann@far.example asked for SUCCESS and FAILURE, the other for DELAY
+    assert asked(message) == {"ann@far.example": (["success", "failure", "delay"], "rfc822;First+@e.example"),
+                              "all@far.example": (["never"], "rfc822;x@second.example"),
+                              "cy@near.example": (["delay"], "rfc822;Both+x@Shop.example")}
+    assert (message["envelope"]["ret"], message["envelope"]["envid"]) == ("headers", "QQ 314")
+    assert message["envelope"]["forwarded"] is True
+
+
+def test_nothing_was_asked_for(server):
+    with Submission(server, login=ANN) as smtp:
+        send(smtp, ANN, ["far@far.example"])
+    message = shown(server)
+    assert message["envelope"] == {"body": "7bit", "smtputf8": False, "forwarded": False, "envid": None, "ret": None, "priority": 0,
+                                   "hold_until": None, "deliver_by": None, "by": None}
+    assert asked(message) == {"far@far.example": (None, None)}
+    assert round(seconds_between(message["received"], message["expires"])) == 5 * 86400
+
+
+def test_times(server):
+    """HOLDFOR, HOLDUNTIL, BY and MT-PRIORITY; who is held for later has as long from then on."""
+    until = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=29)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    with Submission(server, login=ANN) as smtp:
+        assert all(smtp.offers(word) for word in (b"DSN", b"FUTURERELEASE", b"DELIVERBY", b"MT-PRIORITY"))
+        send(smtp, ANN, ["far@far.example"], mail=" HOLDFOR=3600 BY=7200;R MT-PRIORITY=-1")
+        send(smtp, ANN, ["away@shop.example"], mail=f" HOLDUNTIL={until} MT-PRIORITY=9")
+        send(smtp, ANN, ["far@far.example"], mail=" BY=-100;NT")
+    first, second, third = (shown(server, n) for n in range(3))
+    assert abs(seconds(first, "hold_until") - 3600) < 30 and abs(seconds(first, "deliver_by") - 7200) < 30
+    assert (first["envelope"]["by"], first["envelope"]["priority"], first["lane"]) == ("return", -1, "marketing")
+    assert abs(seconds_between(first["received"], first["expires"]) - 3600 - 5 * 86400) < 30
+    assert second["envelope"]["hold_until"] == until[:-1] + ".000Z" and second["lane"] == "transactional"
+    assert abs(seconds(third, "deliver_by") + 100) < 30 and third["envelope"]["by"] == "notify"
+    text = server.cli("queue", "show", first["queue_id"]).stdout.decode()
+    assert "Held until" in text and re.search("Deliver by .* else return", text)
+    with server.smtp() as smtp:
+        assert not any(word in line for word in (b"FUTURERELEASE", b"DELIVERBY", b"MT-PRIORITY") for line in smtp.extensions)
+
+
+BINARY = (b"From: ann@shop.example\r\nMIME-Version: 1.0\r\nContent-Type: application/octet-stream\r\n"
+          b"Content-Transfer-Encoding: binary\r\n\r\n\0\n\r\xff no line end")
+
+
+@pytest.mark.parametrize("body, content, forward_paths, want", [
+    ("", MESSAGE, ["far@far.example"], "7bit"),
+    (" BODY=8BITMIME", MESSAGE, ["far@far.example"], "7bit"),
+    ("", MESSAGE + b"Gr\xc3\xbc\xc3\x9fe\r\n", ["far@far.example"], "8bit"),
+    (" BODY=7BIT", MESSAGE + b"x" * 70000 + b"\xff\r\n", ["far@far.example", BOB], "8bit"),
+    (" BODY=BINARYMIME", BINARY, ["far@far.example"], "binary"),
+    (" BODY=BINARYMIME", BINARY, ["far@far.example", BOB], "7bit"),
+    (" BODY=BINARYMIME", MESSAGE, ["far@far.example"], "7bit"),
+    (" BODY=BINARYMIME", MESSAGE + b"x" * 998 + b"\r\n", ["far@far.example"], "7bit"),
+    (" BODY=BINARYMIME", MESSAGE + b"x" * 999 + b"\r\n", ["far@far.example"], "binary"),
+    (" BODY=BINARYMIME", MESSAGE[:-2], ["far@far.example"], "binary"),
+])
+def test_what_the_content_is(server, body, content, forward_paths, want):
+    """Whatever MAIL said; it stays binary for other servers alone, and a mailbox has it in base64."""
+    with Submission(server, login=ANN) as smtp:
+        smtp.command(b"MAIL FROM:<%s>%s" % (ANN.encode(), body.encode()), 250)
+        for path in forward_paths:
+            smtp.command(b"RCPT TO:<%s>" % path.encode(), 250)
+        half = len(content) // 2
+        for chunk in (b"BDAT %d\r\n" % half + content[:half], b"BDAT %d LAST\r\n" % (len(content) - half) + content[half:]):
+            smtp.send(chunk)
+            smtp.reply(250)
+    message = shown(server)
+    assert message["envelope"]["body"] == want
+    trace = message["size"] - len(content)
+    if want == "binary":
+        assert 0 < trace < 500  # nothing was added but our own fields
+    elif BOB in forward_paths and content == BINARY:
+        [kept] = mailbox(server, BOB)
+        assert b"ncoding: base64" in kept and b"\0" not in kept
+
+
+def test_smtputf8(server):
+    with server.smtp() as smtp:
+        smtp.command("MAIL FROM:<jörg@bücher.example> SMTPUTF8".encode(), 250)
+        smtp.command("RCPT TO:<away@shop.example> ORCPT=utf-8;jörg@x".encode(), 250)
+        smtp.command("RCPT TO:<both@shop.example>".encode(), 250)
+        smtp.command(b"DATA", 354)
+        smtp.send(clients.dot_stuffed(MESSAGE))
+        smtp.reply(250)
+        smtp.command(b"MAIL FROM:<a@e.example>", 250)
+        assert smtp.command("RCPT TO:<away@shop.example> ORCPT=utf-8;jörg@x".encode())[-1].startswith(b"553 5.6.7 ")
+        smtp.command(rb"RCPT TO:<away@shop.example> ORCPT=utf-8;j\x{F6}rg@x", 250)
+    message = shown(server)
+    assert message["envelope"]["smtputf8"] is True
+    assert asked(message)["ann@far.example"] == (None, "utf-8;jörg@x")
+    assert asked(message)["cy@near.example"] == (None, "rfc822;both@shop.example")
+    assert re.fullmatch(r"SRS0=.*=xn--bcher-kva\.example=jörg@shop\.example", message["recipients"][0]["reverse_path"])

@@ -4,6 +4,7 @@
 #include "admin/operation_internal.h"
 #include "admin/outbound.h"
 #include "queue/queue_id.h"
+#include "admin/queue_asked.h"
 #include "admin/queue_walk.h"
 #include "admin/standing.h"
 #include "base/clock.h"
@@ -120,16 +121,21 @@ static err show_group(void *user, const struct queue_group *g)
 {
 	struct showing *s = user;
 	const struct queue_message *m = g->message;
+	size_t before = json_array_size(s->listing.rows);
 
 	if (!s->message)
 		s->message = json_pack(
-			"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o}", "queue_id", json_of_str(m->id),
-			"message_id", text_or_null(g->header_id), "reverse_path",
+			"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "queue_id",
+			json_of_str(m->id), "message_id", text_or_null(g->header_id), "reverse_path",
 			json_of_str(m->reverse_path), "subject", text_or_null(g->subject), "received",
 			json_of_time(m->received_ms), "expires", json_of_time(g->rows[0].expires_ms), "lane",
 			lane_name(g->rows[0].lane), "login", text_or_null(m->envelope.login), "size",
-			json_of_u64(m->size), "header", header_of(s->listing.call->arena, m));
-	return list_group(&s->listing, g);
+			json_of_u64(m->size), "envelope", json_of_envelope(&m->envelope), "header",
+			header_of(s->listing.call->arena, m));
+	TRY(list_group(&s->listing, g));
+	for (size_t i = 0; i < g->count; i++)
+		queue_asked_add(json_array_get(s->listing.rows, before + i), &g->recipients[i]);
+	return OK;
 }
 
 static err note_first(void *user, const struct queue_group *g)

@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "base/scan.h"
+
 static _Atomic int64_t test_time_ms; /* only tests write it */
 
 int64_t clock_now(void)
@@ -102,4 +104,67 @@ void clock_add_rfc5322(struct buf *out, int64_t time_ms)
 	buf_add_char(out, ' ');
 	add_time(out, &t);
 	buf_add(out, STR(" +0000"));
+}
+
+/* `count` digits; false: they are not there. */
+static bool take_digits(scan *s, int count, int *out)
+{
+	int n = 0;
+
+	for (int i = 0; i < count; i++) {
+		int c = scan_peek(s);
+
+		if (c < '0' || c > '9')
+			return false;
+		n = 10 * n + (c - '0');
+		s->at++;
+	}
+	*out = n;
+	return true;
+}
+
+/* Days since 1970 (Howard Hinnant's days_from_civil). */
+static int64_t days_of(int year, int month, int day)
+{
+	int64_t y = year - (month <= 2);
+	int64_t era = y / 400, yoe = y - era * 400;
+	int64_t doy = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
+}
+
+/* time-secfrac = "." 1*DIGIT */
+static bool take_fraction(scan *s, int64_t *ms)
+{
+	int digit, count = 0;
+
+	for (*ms = 0; take_digits(s, 1, &digit); count++)
+		*ms += count == 0 ? digit * 100 : count == 1 ? digit * 10 : count == 2 ? digit : 0;
+	return count > 0;
+}
+
+err clock_parse_rfc3339(str text, int64_t *out_ms)
+{
+	static const err malformed = { ERR_SYNTAX, 0, "this is no time like 2026-11-23T12:00:00Z" };
+	int year, month, day, hour, minute, second;
+	int64_t ms = 0, time_ms;
+	scan s = { text, 0 };
+
+	if (!take_digits(&s, 4, &year) || !scan_char(&s, '-') || !take_digits(&s, 2, &month) ||
+	    !scan_char(&s, '-') || !take_digits(&s, 2, &day) || !scan_word_nocase(&s, STR("T")))
+		return malformed;
+	if (!take_digits(&s, 2, &hour) || !scan_char(&s, ':') || !take_digits(&s, 2, &minute) ||
+	    !scan_char(&s, ':') || !take_digits(&s, 2, &second))
+		return malformed;
+	if (scan_char(&s, '.') && !take_fraction(&s, &ms))
+		return malformed;
+	if (!scan_word_nocase(&s, STR("Z")) || !scan_at_end(&s))
+		return malformed;
+	if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+		return malformed; /* 60: a leap second (RFC 3339 §5.7) */
+	time_ms = days_of(year, month, day) * 86400000;
+	if (utc(time_ms).tm_mday != day)
+		return malformed;
+	*out_ms = time_ms + (int64_t)(hour * 3600 + minute * 60 + second) * 1000 + ms;
+	return OK;
 }

@@ -24,6 +24,10 @@ void clock_add_rfc3339(struct buf *out, int64_t time_ms);
 /* "Mon, 23 Nov 2026 23:41:07 +0000" (RFC 5322 §3.3), in UTC. */
 void clock_add_rfc5322(struct buf *out, int64_t time_ms);
 
+/* Reads "2026-11-23T12:00:00Z", strictly: UTC, maybe with a fraction of the second, of which milliseconds
+ * count. ERR_SYNTAX; *out_ms is untouched then. */
+err clock_parse_rfc3339(str text, int64_t *out_ms) MUST_USE;
+
 /* From now on clock_now is `time_ms` and stands still; 0 gives the real time back. Tests only. */
 void clock_test_set(int64_t time_ms);
 

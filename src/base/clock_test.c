@@ -33,6 +33,56 @@ static void test_dates(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	int64_t ms; /* -1: refused */
+} parsed[] = {
+	{ "1970-01-01T00:00:00Z", 0 },
+	{ "2026-11-23T12:00:00Z", 1795435200000 },
+	{ "2026-11-23t12:00:00.5z", 1795435200500 },
+	{ "2026-11-23T12:00:00.1239999Z", 1795435200123 },
+	{ "2024-02-29T23:59:60Z", 1709251200000 },
+	{ "9999-12-31T23:59:59Z", 253402300799000 },
+	{ "", -1 },
+	{ "2026-11-23T12:00:00", -1 },
+	{ "2026-11-23T12:00:00Z ", -1 },
+	{ "2026-11-23T12:00:00+00:00", -1 },
+	{ "2026-11-23T12:00:00.Z", -1 },
+	{ "2026-11-23T12:00Z", -1 },
+	{ "2026-11-23 12:00:00Z", -1 },
+	{ "26-11-23T12:00:00Z", -1 },
+	{ "2026-1-23T12:00:00Z", -1 },
+	{ "2026-00-23T12:00:00Z", -1 },
+	{ "2026-13-23T12:00:00Z", -1 },
+	{ "2026-11-00T12:00:00Z", -1 },
+	{ "2026-11-31T12:00:00Z", -1 },
+	{ "2026-02-29T12:00:00Z", -1 },
+	{ "2026-11-23T24:00:00Z", -1 },
+	{ "2026-11-23T12:60:00Z", -1 },
+	{ "2026-11-23T12:00:61Z", -1 },
+	{ "-026-11-23T12:00:00Z", -1 },
+};
+
+static void test_parse(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof parsed / sizeof parsed[0]; i++) {
+		int64_t got = -1;
+		err e = clock_parse_rfc3339(str_of(parsed[i].text), &got);
+
+		print_message("'%s'\n", parsed[i].text);
+		assert_int_equal(e.code, parsed[i].ms < 0 ? ERR_SYNTAX : ERR_OK);
+		assert_int_equal(got, parsed[i].ms);
+	}
+	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
+		int64_t got = -1;
+		err e = clock_parse_rfc3339(str_of(times[i].rfc3339), &got);
+
+		assert_int_equal(e.code, ERR_OK);
+		assert_int_equal(got, times[i].ms);
+	}
+}
+
 static void test_now(void **state)
 {
 	int64_t tick = clock_tick_ns();
@@ -47,6 +97,7 @@ static void test_now(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_dates), cmocka_unit_test(test_now) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_dates), cmocka_unit_test(test_parse),
+		                            cmocka_unit_test(test_now) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

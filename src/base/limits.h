@@ -139,7 +139,9 @@
 #define LIMIT_COMMAND_ARENA (256u * LIMIT_KB)   /* octets: one command and its reply */
 #define LIMIT_TRANSACTION_ARENA (4u * LIMIT_MB) /* octets: one SMTP transaction's envelope and intent */
 #define LIMIT_SMTP_COMMAND_LINE 2048u /* octets with CRLF; RFC 5321 §4.5.3.1.4 says 512 plus extensions */
-#define LIMIT_SMTP_REPLY 512u         /* octets of one reply line with CRLF; RFC 5321 §4.5.3.1.5 */
+#define LIMIT_HOLD_S 2592000  /* that a message may be held for before it is sent: 30 days; RFC 4865 §3 */
+#define LIMIT_BY_LEAST_S 60   /* in less nothing can be promised; RFC 2852 §3 */
+#define LIMIT_SMTP_REPLY 512u /* octets of one reply line with CRLF; RFC 5321 §4.5.3.1.5 */
 #define LIMIT_POP3_COMMAND_LINE 1024u /* octets with CRLF; RFC 2449 §4 says 255 */
 #define LIMIT_POP3_REPLY 512u         /* octets of one reply line with CRLF; RFC 2449 §4 */
 #define LIMIT_POP3_ERRORS 20u         /* lines that are no commands before the connection is closed */
@@ -249,6 +251,11 @@ static inline struct limits limits_default(void)
 }
 
 static_assert(LIMIT_SMTP_COMMAND_LINE >= LIMIT_PATH + 64, "a MAIL command holds the longest path");
+/* Each extension says by how much: SIZE, BODY, SMTPUTF8, AUTH, RET and ENVID, HOLDUNTIL, BY, MT-PRIORITY. */
+static_assert(LIMIT_SMTP_COMMAND_LINE >= 512 + 26 + 17 + 10 + 500 + 9 + 107 + 34 + 17 + 15,
+              "and all its parameters");
+/* NOTIFY and ORCPT: RFC 3461 §5.4 */
+static_assert(LIMIT_SMTP_COMMAND_LINE >= 512 + 530, "a RCPT command holds its parameters");
 static_assert(LIMIT_SASL_LINE / 4 * 3 >= 2 * LIMIT_PATH + LIMIT_PASSWORD + 2, "a PLAIN message fits a line");
 static_assert(LIMIT_SASL_LINE < LIMIT_READ_BUFFER, "a line is cut from one read buffer");
 static_assert(LIMIT_TARGETS <= LIMIT_BATCH_ROWS, "a deliver is never split over batches");

@@ -153,6 +153,18 @@ static int list(struct command_line *line)
 	return command_done(line);
 }
 
+/* What the sender asked for, where that was something. */
+static void print_envelope(struct command_line *line, const json_t *e)
+{
+	if (*json_text(e, "envid"))
+		printf("Its own id  %s\n", json_text(e, "envid"));
+	if (*json_text(e, "hold_until"))
+		printf("Held until  %s\n", when(line->arena, json_text(e, "hold_until")));
+	if (*json_text(e, "deliver_by"))
+		printf("Deliver by  %s, else %s\n", when(line->arena, json_text(e, "deliver_by")),
+		       json_text(e, "by"));
+}
+
 static void print_message(struct command_line *line, const json_t *m)
 {
 	const char *from = json_text(m, "reverse_path");
@@ -165,6 +177,7 @@ static void print_message(struct command_line *line, const json_t *m)
 	printf("Subject     %s\n", or_dash(json_text(m, "subject")));
 	printf("Size        %" PRIu64 " octets\n", json_number(m, "size"));
 	printf("Received    %s\n", when(line->arena, json_text(m, "received")));
+	print_envelope(line, json_object_get(m, "envelope"));
 	printf("Given up    %s, lane %s\n\n", when(line->arena, json_text(m, "expires")),
 	       json_text(m, "lane"));
 	print_rows(line->arena, json_object_get(m, "recipients"));

@@ -150,6 +150,8 @@ static enum route_answer to_account(struct walk *w, const struct account *accoun
 {
 	bool fresh;
 
+	if (w->query->later)
+		return ROUTE_NOT_LATER;
 	if (seen_add(&w->route->met, (uint64_t)(uintptr_t)account, &fresh).code != ERR_OK)
 		return ROUTE_BUSY;
 	if (!fresh)

@@ -54,6 +54,7 @@ enum route_answer {
 	ROUTE_FULL,          /* mailbox over quota */
 	ROUTE_NOBODY,        /* postmaster or abuse of a domain without accounts */
 	ROUTE_LOOP,          /* aliases lead to nobody but themselves, or too far */
+	ROUTE_NOT_LATER,     /* leads to a mailbox, and the message is to wait first */
 	ROUTE_TOO_MANY, /* more than LIMIT_TARGETS mailboxes and recipients elsewhere in this transaction */
 	ROUTE_BUSY,     /* directory or memory: try again */
 };
@@ -64,6 +65,7 @@ struct route_query {
 	uint64_t size;  /* octets the sender declared, 0: unknown */
 	int64_t now_ms;
 	bool may_relay; /* to any domain */
+	bool later;     /* it is held for a time (RFC 4865), which no mailbox can do */
 	str srs_key;    /* empty: no address is one of a forward */
 	str orcpt;      /* decoded; empty: none was given; borrowed for the arena's life */
 	uint8_t notify; /* QUEUE_NOTIFY_... */

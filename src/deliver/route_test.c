@@ -378,6 +378,28 @@ static void test_forwarded(void **state)
 	}
 }
 
+/* What waits is for other servers alone. */
+static void test_later(void **state)
+{
+	static const char *const here[] = { "ann@shop.example", "info@shop.example", "away@shop.example",
+		                            "postmaster" };
+	struct route_query later = { .may_relay = true, .later = true };
+	struct arena a;
+	struct route route;
+
+	(void)state;
+	arena_init(&a, NULL, LIMIT_MB);
+	route_init(&route, &a, STR("mail.shop.example"));
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(add_query(&route, here[i], later), ROUTE_NOT_LATER);
+	assert_int_equal(add_query(&route, "nobody@shop.example", later), ROUTE_UNKNOWN);
+	assert_int_equal(route_target_count(&route), 0);
+	assert_int_equal(add_query(&route, "ann@far.example", later), ROUTE_TAKEN);
+	assert_int_equal(add_query(&route, "gone@shop.example", later), ROUTE_TAKEN);
+	assert_int_equal(route.remotes.count, 2);
+	arena_reset(&a);
+}
+
 /* Somebody named twice is sent one copy; mailboxes and addresses elsewhere share one limit. */
 static void test_remote_limit(void **state)
 {
@@ -478,10 +500,11 @@ static void test_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_one_path),     cmocka_unit_test(test_many_paths),
-		cmocka_unit_test(test_remotes),      cmocka_unit_test(test_forwarded),
-		cmocka_unit_test(test_remote_limit), cmocka_unit_test(test_postmaster),
-		cmocka_unit_test(test_target_limit), cmocka_unit_test(test_memory)
+		cmocka_unit_test(test_one_path),   cmocka_unit_test(test_many_paths),
+		cmocka_unit_test(test_remotes),    cmocka_unit_test(test_forwarded),
+		cmocka_unit_test(test_later),      cmocka_unit_test(test_remote_limit),
+		cmocka_unit_test(test_postmaster), cmocka_unit_test(test_target_limit),
+		cmocka_unit_test(test_memory)
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,6 +1,6 @@
-/* RCPT TO:<forward-path> (RFC 5321 §4.1.1.3). Where it leads is deliver/route.h's; here it becomes a reply.
+/* RCPT TO:<forward-path> [NOTIFY=...] [ORCPT=...] (RFC 5321 §4.1.1.3, RFC 3461 §4). Where it leads is
+ * deliver/route.h's; here it becomes a reply.
  */
-#include "smtp/command_line.h"
 #include "smtp/report.h"
 #include "smtp/session_internal.h"
 
@@ -25,6 +25,8 @@ enum smtp_reply smtp_reply_of_route(enum route_answer answer)
 		return SMTP_REPLY_NOBODY;
 	case ROUTE_LOOP:
 		return SMTP_REPLY_LOOP_OF_ALIASES;
+	case ROUTE_NOT_LATER:
+		return SMTP_REPLY_NOT_LATER;
 	case ROUTE_TOO_MANY:
 		return SMTP_REPLY_TOO_MANY_MAILBOXES;
 	case ROUTE_BUSY:
@@ -54,6 +56,7 @@ static enum next limited(struct smtp_session *s, const struct smtp_path *path, i
 enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
 {
 	scan in = { argument, 0 };
+	struct smtp_rcpt_parameters parameters;
 	struct smtp_path path;
 	enum route_answer answer;
 	int64_t wait_ms = 0;
@@ -67,18 +70,16 @@ enum next smtp_cmd_rcpt(struct smtp_session *s, str argument)
 		return smtp_say(s, SMTP_REPLY_NO_SPACE);
 	if (e.code != ERR_OK)
 		return smtp_say_with(s, SMTP_REPLY_BAD_FORWARD_PATH, str_of(e.what));
-	e = smtp_rcpt_parameters_parse(&in);
-	if (e.code == ERR_MISSING)
-		return smtp_say(s, SMTP_REPLY_UNKNOWN_PARAMETER);
+	e = smtp_rcpt_parameters_parse(&in, &s->session.command_arena, &parameters);
 	if (e.code != ERR_OK)
-		return smtp_say_with(s, SMTP_REPLY_BAD_ARGUMENT, str_of(e.what));
-	if (path.is_wide && !s->tx->smtputf8)
+		return smtp_say_parameters(s, e);
+	if ((path.is_wide || parameters.is_wide) && !s->tx->smtputf8)
 		return smtp_say(s, SMTP_REPLY_NEEDS_SMTPUTF8);
 	if (s->tx->path_count >= atomic_load(&s->server->recipients))
 		return smtp_say(s, SMTP_REPLY_TOO_MANY_RECIPIENTS);
 	if (!smtp_limit_take(s, &wait_ms))
 		return limited(s, &path, wait_ms);
-	answer = smtp_tx_add_path(s, &path);
+	answer = smtp_tx_add_path(s, &path, &parameters);
 	if (answer == ROUTE_TAKEN) {
 		s->state = SMTP_STATE_RCPT;
 		return smtp_say(s, SMTP_REPLY_RCPT_OK);

@@ -40,66 +40,6 @@ static void test_lines(void **state)
 }
 
 static const struct {
-	const char *in;
-	err_code mail, rcpt;
-	uint64_t size;
-} parameters[] = {
-	{ "", ERR_OK, ERR_OK, 0 },
-	{ " SIZE=1000", ERR_OK, ERR_MISSING, 1000 },
-	{ " size=0", ERR_OK, ERR_MISSING, 0 },
-	{ " BODY=8BITMIME SIZE=5", ERR_OK, ERR_MISSING, 5 },
-	{ "  body=7bit", ERR_OK, ERR_MISSING, 0 },
-	{ " SIZE=18446744073709551615", ERR_OK, ERR_MISSING, UINT64_MAX },
-	{ " SIZE=99999999999999999999", ERR_OK, ERR_MISSING, UINT64_MAX },
-	{ " SIZE=100000000000000000000", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SIZE", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SIZE=", ERR_SYNTAX, ERR_SYNTAX, 0 },
-	{ " SIZE=-1", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SIZE=1k", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " AUTH=<> SIZE=5", ERR_OK, ERR_MISSING, 5 },
-	{ " auth=ann@shop.example", ERR_OK, ERR_MISSING, 0 },
-	{ " AUTH=a+3Db", ERR_OK, ERR_MISSING, 0 },
-	{ " AUTH=a+3db", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " AUTH=a+3", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " AUTH=+", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " AUTH", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " AUTH=<> AUTH=<>", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SIZE=1 SIZE=1", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " BODY=7BIT BODY=7BIT", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SIZE=3 BODY=BinaryMime", ERR_OK, ERR_MISSING, 3 },
-	{ " BODY=BINARY", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " BODY=BINARYMIME BODY=7BIT", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " BODY", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SMTPUTF8", ERR_OK, ERR_MISSING, 0 },
-	{ " SIZE=7 smtputf8 BODY=8BITMIME", ERR_OK, ERR_MISSING, 7 },
-	{ " SMTPUTF8=", ERR_SYNTAX, ERR_SYNTAX, 0 },
-	{ " SMTPUTF8=yes", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SMTPUTF8 SMTPUTF8", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " NOTIFY=NEVER", ERR_MISSING, ERR_MISSING, 0 },
-	{ "SIZE=1", ERR_SYNTAX, ERR_SYNTAX, 0 },
-	{ " =1", ERR_SYNTAX, ERR_SYNTAX, 0 },
-	{ " -A=1", ERR_SYNTAX, ERR_SYNTAX, 0 },
-	{ " SIZE=1=2", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " SIZE=1\t", ERR_SYNTAX, ERR_MISSING, 0 },
-	{ " X=\x7f", ERR_SYNTAX, ERR_SYNTAX, 0 },
-	{ " ", ERR_SYNTAX, ERR_SYNTAX, 0 },
-};
-
-static void test_parameters(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof parameters / sizeof parameters[0]; i++) {
-		struct smtp_mail_parameters got = { .size = 77 };
-		scan mail = { str_of(parameters[i].in), 0 }, rcpt = mail;
-
-		print_message("'%s'\n", parameters[i].in);
-		assert_int_equal(smtp_mail_parameters_parse(&mail, &got).code, parameters[i].mail);
-		assert_int_equal(got.size, parameters[i].mail == ERR_OK ? parameters[i].size : 77);
-		assert_int_equal(smtp_rcpt_parameters_parse(&rcpt).code, parameters[i].rcpt);
-	}
-}
-
-static const struct {
 	const char *argument;
 	err_code code;
 	uint64_t size;
@@ -136,7 +76,6 @@ static void test_chunks(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_parameters),
-		                            cmocka_unit_test(test_chunks) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_chunks) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

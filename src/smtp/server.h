@@ -5,8 +5,9 @@
  * and, of whoever may relay, for any other. In what the services differ stands in smtp/role.h.
  *
  * RFC 5321, RFC 2033; PIPELINING (RFC 2920), SIZE (RFC 1870), 8BITMIME (RFC 6152), CHUNKING and BINARYMIME
- * (RFC 3030), SMTPUTF8 (RFC 6531), ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), AUTH (RFC 4954),
- * LIMITS (RFC 9422). Every reply stands in smtp/replies.def and in doc/replies.md.
+ * (RFC 3030), SMTPUTF8 (RFC 6531), ENHANCEDSTATUSCODES (RFC 2034), STARTTLS (RFC 3207), AUTH (RFC 4954), DSN
+ * (RFC 3461, RFC 6533), FUTURERELEASE (RFC 4865), DELIVERBY (RFC 2852), MT-PRIORITY (RFC 6710), LIMITS (RFC
+ * 9422). Every reply stands in smtp/replies.def and in doc/replies.md.
  */
 #ifndef SMTP_SERVER_H
 #define SMTP_SERVER_H

@@ -98,6 +98,13 @@ enum next smtp_count(struct smtp_session *s, enum smtp_reply reply);
 /* What is said to a client that has not introduced itself. */
 enum smtp_reply smtp_hello_first(const struct smtp_session *s);
 
+/* Says why parameters of MAIL or RCPT were not read. */
+enum next smtp_say_parameters(struct smtp_session *s, err e);
+
+/* Are the extensions of submission by people and programs elsewhere offered here: FUTURERELEASE (RFC 4865
+ * §4.2), DELIVERBY, MT-PRIORITY? */
+bool smtp_offers_timing(const struct smtp_session *s);
+
 /* Why a forward-path is not taken. */
 enum smtp_reply smtp_reply_of_route(enum route_answer answer);
 

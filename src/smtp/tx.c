@@ -78,6 +78,7 @@ static enum route_answer add_to_route(struct smtp_session *s, struct smtp_tx *tx
 	                                         .size = size,
 	                                         .now_ms = clock_now(),
 	                                         .may_relay = may_relay(s),
+	                                         .later = tx->asked.hold_until_ms != 0,
 	                                         .srs_key = digest_str(&tx->server->srs_key),
 	                                         .orcpt = path->orcpt,
 	                                         .notify = path->notify });
@@ -87,21 +88,25 @@ static enum route_answer add_to_route(struct smtp_session *s, struct smtp_tx *tx
 	return answer;
 }
 
-static err copy_path(struct arena *arena, const struct smtp_path *path, struct smtp_forward_path *out)
+static err copy_path(struct arena *arena, const struct smtp_path *path,
+                     const struct smtp_rcpt_parameters *parameters, struct smtp_forward_path *out)
 {
+	out->notify = parameters->notify;
+	TRY(arena_copy(arena, parameters->orcpt, &out->orcpt));
 	TRY(arena_copy(arena, path->text, &out->text));
 	TRY(arena_copy(arena, path->local_part, &out->local_part));
 	return arena_copy(arena, path->domain, &out->domain);
 }
 
-enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_path *path)
+enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_path *path,
+                                   const struct smtp_rcpt_parameters *parameters)
 {
 	struct smtp_tx *tx = s->tx;
 	struct smtp_forward_path *taken = arena_new(&tx->arena, struct smtp_forward_path, 1);
 	const struct directory *directory;
 	enum route_answer answer;
 
-	if (!taken || copy_path(&tx->arena, path, taken).code != ERR_OK)
+	if (!taken || copy_path(&tx->arena, path, parameters, taken).code != ERR_OK)
 		return ROUTE_BUSY;
 	directory = directory_acquire(tx->server->store);
 	answer = add_to_route(s, tx, directory, taken, tx->declared_size);

@@ -13,6 +13,7 @@
 #include "deliver/route.h"
 #include "session/session.h"
 #include "smtp/content.h"
+#include "smtp/parameters.h"
 #include "smtp/path.h"
 #include "store/commit.h"
 
@@ -67,7 +68,8 @@ err smtp_tx_new(struct smtp_session *s, const struct smtp_path *reverse_path, ui
                 struct smtp_tx **out) MUST_USE;
 
 /* Looks up where `path` leads and takes it where it leads somewhere; ROUTE_TAKEN or why not. */
-enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_path *path);
+enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_path *path,
+                                   const struct smtp_rcpt_parameters *parameters);
 
 /* Fills the commit: each mailbox with its prefix, each recipient elsewhere, the summary, the event line. Also
  * once more for what smtp_tx_leave_out left. ERR_NOSPACE. */

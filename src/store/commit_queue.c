@@ -36,14 +36,13 @@ err queue_add_rows(struct database *db, const struct deliver *d, uint64_t conten
 	return OK;
 }
 
-/* A row that has a time is found when that comes; the others go on at once. */
 void queue_tell_new(struct batch *b, struct deliver *d, uint64_t content_id)
 {
 	struct queue_row *rows = arena_new(&b->arena, struct queue_row, d->queue_count);
 
 	for (size_t i = 0; i < d->queue_count; i++)
 		d->queue[i].queue_id = queue_id_of(content_id, i);
-	if (!b->store->queued || d->envelope.hold_until_ms)
+	if (!b->store->queued)
 		return;
 	for (size_t i = 0; rows && i < d->queue_count; i++)
 		rows[i] = (struct queue_row){ .queue_id = d->queue[i].queue_id,
@@ -52,6 +51,7 @@ void queue_tell_new(struct batch *b, struct deliver *d, uint64_t content_id)
 			                      .reverse_domain = d->queue[i].reverse_domain,
 			                      .received_ms = d->received_ms,
 			                      .expires_ms = d->envelope.expires_ms,
+			                      .due_ms = d->envelope.hold_until_ms,
 			                      .lane = d->envelope.lane };
 	b->store->queued(b->store->queued_user, rows, rows ? d->queue_count : 0);
 }

@@ -69,22 +69,36 @@ err queue_read_all(struct store *store, struct arena *arena, uint64_t after_id, 
 	return read_rows(store, arena, Q_QUEUE_PAGE, values, 2, rows, count);
 }
 
-err queue_next_due(struct store *store, int64_t after_ms, int64_t *due_ms)
+/* The first column of the first row; untouched where there is none. */
+static err read_number(struct store *store, enum query q, int64_t value, int64_t *out)
 {
-	enum query q = Q_QUEUE_NEXT_DUE;
 	struct database *db;
 	bool more = false;
 
-	*due_ms = INT64_MAX;
 	TRY(readers_take(store->readers, &db));
-	err e = db_start(db, q, DB_INT(after_ms));
+	err e = db_start(db, q, DB_INT(value));
 	if (e.code == ERR_OK)
 		e = db_row(db, q, &more);
 	if (e.code == ERR_OK && more)
-		*due_ms = db_int(db, q, 0);
+		*out = db_int(db, q, 0);
 	db_end(db, q);
 	readers_give(store->readers, db);
 	return e;
+}
+
+err queue_next_due(struct store *store, int64_t after_ms, int64_t *due_ms)
+{
+	*due_ms = INT64_MAX;
+	return read_number(store, Q_QUEUE_NEXT_DUE, after_ms, due_ms);
+}
+
+err queue_count_due(struct store *store, int64_t until_ms, uint64_t *count)
+{
+	int64_t rows = 0;
+
+	TRY(read_number(store, Q_QUEUE_COUNT_DUE, until_ms, &rows));
+	*count = (uint64_t)rows;
+	return OK;
 }
 
 /* --- a message and its recipients --- */
@@ -154,6 +168,7 @@ static err read_recipient(struct segment *segment, struct arena *arena, const st
 	TRY(intent_next_recipient(text, &in, &r));
 	out->forward_path = r.forward_path;
 	out->domain = r.domain;
+	out->reverse_domain = r.reverse_domain;
 	out->orcpt = r.orcpt;
 	out->notify = r.notify;
 	out->reverse_path = r.has_reverse_path ? r.reverse_path : m->reverse_path;

@@ -77,6 +77,9 @@ err queue_read_due(struct store *store, struct arena *arena, int64_t until_ms, i
 /* The first time after `after_ms` at which a row is due; INT64_MAX: none is. */
 err queue_next_due(struct store *store, int64_t after_ms, int64_t *due_ms) MUST_USE;
 
+/* How many rows are due by `until_ms`: a walk over their index, some 20 ms for a million. */
+err queue_count_due(struct store *store, int64_t until_ms, uint64_t *count) MUST_USE;
+
 /* All rows, those held too, with queue_id > after_id, ascending. */
 err queue_read_all(struct store *store, struct arena *arena, uint64_t after_id, struct queue_row *rows,
                    size_t room, size_t *count) MUST_USE;
@@ -96,7 +99,7 @@ struct queue_recipient {
 	uint64_t queue_id;
 	bool gone;        /* its row is not there any more; nothing else is said */
 	str forward_path; /* as RCPT takes it, without brackets */
-	str domain;
+	str domain, reverse_domain;
 	str reverse_path; /* that this recipient is sent with: the message's, or a forward's own */
 	str orcpt;        /* "rfc822;ann@shop.example", decoded; empty: none */
 	uint8_t notify;

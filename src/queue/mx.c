@@ -81,7 +81,7 @@ static void add_address(struct mx_search *s, struct mx_address *out, size_t *cou
 {
 	if (*count == LIMIT_MX_ADDRESSES)
 		return;
-	if (!s->mx->allow_private && mx_is_private(*address)) {
+	if (!s->mx->allow_private && !s->query->host && mx_is_private(*address)) {
 		s->hidden = true;
 		return;
 	}
@@ -246,14 +246,25 @@ static void mx_came(struct dns_question *q)
 
 /* --- beginning --- */
 
-/* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3) */
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]" (RFC 5321 §4.1.3); of a host also the bare address. */
+static bool is_literal(const struct mx_query *query)
+{
+	str d = query->domain;
+	ip address;
+
+	return (d.len > 2 && d.ptr[0] == '[' && d.ptr[d.len - 1] == ']') ||
+	       (query->host && ip_parse(d, &address).code == ERR_OK);
+}
+
 static void use_literal(struct mx_search *s)
 {
-	str text = str_slice(s->query->domain, 1, s->query->domain.len - 1);
+	str text = s->query->domain;
 	struct host_search *of;
 	ip address;
 
-	if (text.len > 5 && str_eq_nocase(str_slice(text, 0, 5), STR("IPv6:")))
+	if (text.ptr[0] == '[')
+		text = str_slice(text, 1, text.len - 1);
+	if (str_starts_nocase(text, STR("IPv6:")))
 		text = str_from(text, 5);
 	s->hosts = arena_new(&s->arena, struct mx_host, 1);
 	s->searches = of = arena_new(&s->arena, struct host_search, 1);
@@ -277,7 +288,7 @@ static void begin(struct post *post)
 	struct mx_search *s = CONTAINER(post, struct mx_search, post);
 	str domain = s->query->domain;
 
-	if (domain.len > 2 && domain.ptr[0] == '[' && domain.ptr[domain.len - 1] == ']') {
+	if (is_literal(s->query)) {
 		use_literal(s);
 	} else if (s->query->host) {
 		ask_itself(s, false);

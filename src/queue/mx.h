@@ -57,8 +57,10 @@ struct mx_result {
 
 struct mx_query {
 	str domain; /* normalised, or an address literal; borrowed until done */
-	bool host;  /* it is a host's name: its addresses, without MX */
+	bool host;  /* it is the name or the address of a host that an owner chose: its addresses, without MX,
+	               private ones too */
 	void (*done)(struct mx_query *query);
+	void *user;
 	struct mx_result result; /* lives until done returns */
 	/* private */
 	struct mx_search *search;

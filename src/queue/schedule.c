@@ -219,16 +219,32 @@ void row_remove(struct schedule *s, int32_t i)
 	destination_lost(s, d, lane);
 }
 
-bool schedule_remove(struct schedule *s, uint64_t queue_id)
+static int by_number(const void *a, const void *b)
 {
-	for (size_t i = 0; i < s->block_count * ROW_BLOCK; i++) {
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+size_t schedule_remove(struct schedule *s, const uint64_t *queue_ids, size_t count)
+{
+	size_t removed = 0;
+
+	for (size_t i = 0; i < s->block_count * ROW_BLOCK && removed < count; i++) {
 		const struct row *r = row_at(s, (int32_t)i);
-		if (r->flow && r->queue_id == queue_id) {
-			row_remove(s, (int32_t)i);
-			return true;
-		}
+		if (!r->flow || !bsearch(&r->queue_id, queue_ids, count, sizeof *queue_ids, by_number))
+			continue;
+		row_remove(s, (int32_t)i);
+		removed++;
 	}
-	return false;
+	return removed;
+}
+
+void schedule_clear(struct schedule *s)
+{
+	for (size_t i = 0; i < s->block_count * ROW_BLOCK; i++)
+		if (row_at(s, (int32_t)i)->flow)
+			row_remove(s, (int32_t)i);
 }
 
 void schedule_get_counts(const struct schedule *s, struct schedule_counts *out)

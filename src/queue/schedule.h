@@ -41,9 +41,12 @@ void schedule_split_by_sender(struct schedule *s, bool split);
  * still. ERR_LIMIT: LIMIT_QUEUE_READY are here. ERR_NOSPACE. */
 err schedule_add(struct schedule *s, const struct queue_row *rows, size_t count, size_t *taken) MUST_USE;
 
-/* Takes a row out that waits here for its turn, as when a person holds it; false: it does not. Looks at all
- * rows. */
-bool schedule_remove(struct schedule *s, uint64_t queue_id);
+/* Takes rows out that wait here for their turn, as when a person holds them; how many did. The ids ascend.
+ * Looks at all rows once. */
+size_t schedule_remove(struct schedule *s, const uint64_t *queue_ids, size_t count);
+
+/* Takes all rows out. */
+void schedule_clear(struct schedule *s);
 
 /* --- where they go --- */
 
@@ -56,6 +59,9 @@ str destination_reverse_domain(const struct destination *d); /* empty where not 
 /* The answer: its site, by name, and until when that may be believed. ERR_NOSPACE: it is asked for again. */
 err schedule_found(struct schedule *s, struct destination *d, str site, int64_t until_ms,
                    struct site **out) MUST_USE;
+
+/* There is no answer for want of memory: it is asked for again. */
+void schedule_ask_again(struct schedule *s, struct destination *d);
 
 /* No site: its recipients are to be taken by schedule_take_failed, until that is false; then it is asked for
  * again with its next recipient. */
@@ -88,6 +94,9 @@ void schedule_disconnected(struct schedule *s, struct site *site);
 bool schedule_take(struct schedule *s, struct site *site, int64_t now_ms, size_t room,
                    struct transaction_rows *out);
 
+/* The site takes no more connections than it has but the one that is being given up. */
+void schedule_narrow(struct schedule *s, struct site *site);
+
 /* How it went: well; or the site itself was in the way. It may have one connection more or half as many. */
 void schedule_finished(struct schedule *s, struct site *site, enum queue_lane lane, bool well);
 
@@ -99,6 +108,9 @@ bool schedule_take_failed(struct schedule *s, struct destination *d, struct tran
 str site_name(const struct site *site);
 void **site_user(struct site *site);                            /* the owner's; NULL at first */
 struct site *schedule_site(const struct schedule *s, str name); /* NULL: not known */
+
+/* The site that mail like `row` goes to; NULL: it is not known. */
+struct site *schedule_site_of(const struct schedule *s, const struct queue_row *row);
 
 /* Nothing is taken and no connection begun before `until_ms`; 0: at once. */
 void schedule_hold(struct schedule *s, struct site *site, int64_t until_ms);

@@ -5,7 +5,7 @@
 
 #include "queue/schedule_internal.h"
 
-enum { FORGET_MIN = 4096 };
+enum { FORGET_MIN = 4096, DESTINATION_KEY = 2 * LIMIT_DOMAIN + 1 };
 
 /* --- destinations --- */
 
@@ -46,26 +46,42 @@ static struct destination *destination_new(struct schedule *s, str key, size_t d
 	return d;
 }
 
-struct destination *destination_of(struct schedule *s, const struct queue_row *row)
+/* What the row's destination is called. */
+static str key_of(const struct schedule *s, const struct queue_row *row, char room[static DESTINATION_KEY])
 {
-	char room[2 * LIMIT_DOMAIN + 1];
 	size_t len = row->domain.len;
 
-	if (s->last && !s->split && str_eq(s->last->key, row->domain))
-		return s->last;
 	assert(row->domain.len <= LIMIT_DOMAIN && row->reverse_domain.len <= LIMIT_DOMAIN);
 	memcpy(room, row->domain.ptr, len);
 	if (s->split) {
 		room[len++] = '\n';
-		memcpy(room + len, row->reverse_domain.ptr, row->reverse_domain.len);
+		if (row->reverse_domain.len)
+			memcpy(room + len, row->reverse_domain.ptr, row->reverse_domain.len);
 		len += row->reverse_domain.len;
 	}
-	str key = { room, len };
+	return (str){ room, len };
+}
+
+struct destination *destination_of(struct schedule *s, const struct queue_row *row)
+{
+	char room[DESTINATION_KEY];
+
+	if (s->last && !s->split && str_eq(s->last->key, row->domain))
+		return s->last;
+	str key = key_of(s, row, room);
 	struct destination *d = table_get(&s->destinations, key);
 	if (!d)
 		d = destination_new(s, key, row->domain.len);
 	s->last = d;
 	return d;
+}
+
+struct site *schedule_site_of(const struct schedule *s, const struct queue_row *row)
+{
+	char room[DESTINATION_KEY];
+	const struct destination *d = table_get(&s->destinations, key_of(s, row, room));
+
+	return d ? d->site : NULL;
 }
 
 /* --- what they have --- */
@@ -237,6 +253,8 @@ err schedule_found(struct schedule *s, struct destination *d, str name, int64_t 
 	*out = site;
 	return OK;
 }
+
+void schedule_ask_again(struct schedule *s, struct destination *d) { destination_want(s, d); }
 
 void schedule_not_found(struct schedule *s, struct destination *d)
 {

@@ -368,11 +368,11 @@ static void test_remove(void **state)
 	(void)state;
 	add(rows, 3);
 	resolve_all();
-	assert_true(schedule_remove(s, id_of(2, 7)));
-	assert_false(schedule_remove(s, id_of(2, 7)));
+	assert_int_equal(schedule_remove(s, (uint64_t[]){ id_of(2, 7) }, 1), 1);
+	assert_int_equal(schedule_remove(s, (uint64_t[]){ id_of(2, 7) }, 1), 0);
 	assert_int_equal(take("one", &t), 2);
 	assert_int_equal(t.queue_ids[1], id_of(3, 7));
-	assert_false(schedule_remove(s, id_of(1, 7)));
+	assert_int_equal(schedule_remove(s, (uint64_t[]){ id_of(1, 7) }, 1), 0);
 }
 
 static int ascending(const void *a, const void *b)

@@ -173,6 +173,13 @@ bool schedule_take(struct schedule *s, struct site *site, int64_t now_ms, size_t
 	return true;
 }
 
+void schedule_narrow(struct schedule *s, struct site *site)
+{
+	if (site->connections <= site->limit)
+		site->limit = site->connections > 2 ? site->connections - 1 : 1;
+	site_settle(s, site);
+}
+
 void schedule_finished(struct schedule *s, struct site *site, enum queue_lane lane, bool well)
 {
 	uint32_t busy = site->busy[0] + site->busy[1];

@@ -60,6 +60,8 @@ void net_client_free(struct net_client *client)
 	free(client);
 }
 
+struct work *net_client_work(const struct net_client *client) { return client->host.work; }
+
 /* --- connecting --- */
 
 static err_code code_of(int failed)

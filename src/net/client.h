@@ -20,6 +20,8 @@ struct net_client; /* what all of them share */
 err net_client_new(struct work *work, struct net_client **out) MUST_USE;
 /* After the last of its connections is gone. NULL is legal. */
 void net_client_free(struct net_client *client);
+/* Whom its connections give work to. */
+struct work *net_client_work(const struct net_client *client);
 
 struct net_target {
 	ip address;

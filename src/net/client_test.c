@@ -5,8 +5,6 @@
 #include <cmocka.h>
 
 #include <netinet/in.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
@@ -89,36 +87,17 @@ static void play_plain(struct peer *p, int fd)
 	say(fd, "answer\r\n");
 }
 
-static SSL *accept_tls(struct peer *p, int fd, SSL_CTX **context)
-{
-	BIO *chain = BIO_new_mem_buf(p->certificate.chain.ptr, (int)p->certificate.chain.len);
-	BIO *key = BIO_new_mem_buf(p->certificate.key.ptr, (int)p->certificate.key.len);
-	X509 *x = PEM_read_bio_X509(chain, NULL, NULL, NULL);
-	EVP_PKEY *k = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
-
-	*context = SSL_CTX_new(TLS_server_method());
-	assert_true(SSL_CTX_use_certificate(*context, x) == 1 && SSL_CTX_use_PrivateKey(*context, k) == 1);
-	SSL *ssl = SSL_new(*context);
-	SSL_set_fd(ssl, fd);
-	(void)SSL_accept(ssl);
-	X509_free(x);
-	EVP_PKEY_free(k);
-	BIO_free(chain);
-	BIO_free(key);
-	return ssl;
-}
-
 static void play_tls(struct peer *p, int fd)
 {
-	SSL_CTX *context;
-	SSL *ssl = accept_tls(p, fd, &context);
-	int n = SSL_read(ssl, p->heard, sizeof p->heard - 1);
+	struct toy_tls *tls = toy_tls_accept(fd, &p->certificate);
+	ssize_t n = tls ? toy_tls_receive(tls, p->heard, sizeof p->heard - 1) : 0;
 
 	p->heard_len = n > 0 ? (size_t)n : 0;
-	(void)SSL_write(ssl, "answer\r\n", 8);
-	(void)SSL_shutdown(ssl);
-	SSL_free(ssl);
-	SSL_CTX_free(context);
+	if (tls) {
+		(void)toy_tls_send(tls, "answer\r\n", 8);
+		toy_tls_shutdown(tls);
+	}
+	toy_tls_free(tls);
 }
 
 /* What somebody put behind the reply in the clear is not heard. */

@@ -26,6 +26,40 @@ struct toy_tls *toy_tls_connect(int fd)
 	return t;
 }
 
+static SSL_CTX *server_context(const struct tls_certificate *certificate)
+{
+	BIO *chain = BIO_new_mem_buf(certificate->chain.ptr, (int)certificate->chain.len);
+	BIO *key = BIO_new_mem_buf(certificate->key.ptr, (int)certificate->key.len);
+	X509 *x = PEM_read_bio_X509(chain, NULL, NULL, NULL);
+	EVP_PKEY *k = PEM_read_bio_PrivateKey(key, NULL, NULL, NULL);
+	SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+
+	if (!context || SSL_CTX_use_certificate(context, x) != 1 || SSL_CTX_use_PrivateKey(context, k) != 1) {
+		SSL_CTX_free(context);
+		context = NULL;
+	}
+	X509_free(x);
+	EVP_PKEY_free(k);
+	BIO_free(chain);
+	BIO_free(key);
+	return context;
+}
+
+struct toy_tls *toy_tls_accept(int fd, const struct tls_certificate *certificate)
+{
+	struct toy_tls *t = calloc(1, sizeof *t);
+
+	if (!t)
+		return NULL;
+	t->context = server_context(certificate);
+	t->ssl = t->context ? SSL_new(t->context) : NULL;
+	if (!t->ssl || SSL_set_fd(t->ssl, fd) != 1 || SSL_accept(t->ssl) != 1) {
+		toy_tls_free(t);
+		return NULL;
+	}
+	return t;
+}
+
 ssize_t toy_tls_receive(struct toy_tls *t, void *out, size_t size)
 {
 	size_t n = 0;
@@ -41,6 +75,8 @@ ssize_t toy_tls_send(struct toy_tls *t, const void *octets, size_t size)
 
 	return SSL_write_ex(t->ssl, octets, size, &n) == 1 ? (ssize_t)n : -1;
 }
+
+void toy_tls_shutdown(struct toy_tls *t) { (void)SSL_shutdown(t->ssl); }
 
 void toy_tls_free(struct toy_tls *t)
 {

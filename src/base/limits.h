@@ -168,13 +168,17 @@
 /* outbound mail */
 #define LIMIT_QUEUE_LIFETIME_MS INT64_C(432000000) /* until it is given up: 5 days; RFC 5321 §4.5.4.1 */
 
-#define LIMIT_SRS_DAYS 21u             /* that a rewritten reverse-path is good for */
-#define LIMIT_REPLY (64u * LIMIT_KB)   /* octets of one reply of a server, all its lines */
-#define LIMIT_REPLY_TEXT 2048u         /* octets of its text that are kept */
-#define LIMIT_ENVID 256u               /* octets, decoded; RFC 3461 §4.4 says 100 */
-#define LIMIT_ORCPT (LIMIT_PATH + 16u) /* octets of a type and an address, decoded; RFC 3461 §4.2: 500 */
-#define LIMIT_DSN (8u * LIMIT_MB)      /* octets of a notice without its original: LIMIT_TARGETS recipients */
-#define LIMIT_DSN_ORIGINAL LIMIT_MB    /* octets of an original that goes along whole */
+#define LIMIT_SRS_DAYS 21u                 /* that a rewritten reverse-path is good for */
+#define LIMIT_REPLY (64u * LIMIT_KB)       /* octets of one reply of a server, all its lines */
+#define LIMIT_REPLY_TEXT 2048u             /* octets of its text that are kept */
+#define LIMIT_CLIENT_COMMAND 3072u         /* octets of one MAIL or RCPT of ours: paths, one as xtext */
+#define LIMIT_CLIENT_WHY 192u              /* octets of the sentence why a conversation ended */
+#define LIMIT_CLIENT_DOMAINS 16u           /* counted in one connection for RCPTDOMAINMAX (RFC 9422) */
+#define LIMIT_CLIENT_QUIT_MS INT64_C(5000) /* for the answer to QUIT, which decides nothing */
+#define LIMIT_ENVID 256u                   /* octets, decoded; RFC 3461 §4.4 says 100 */
+#define LIMIT_ORCPT (LIMIT_PATH + 16u)     /* octets of a type and an address, decoded; RFC 3461 §4.2: 500 */
+#define LIMIT_DSN (8u * LIMIT_MB)   /* octets of a notice without its original: LIMIT_TARGETS recipients */
+#define LIMIT_DSN_ORIGINAL LIMIT_MB /* octets of an original that goes along whole */
 #define LIMIT_NOTICE_ARENA \
 	(64u * LIMIT_MB)       /* octets that making one may need; some 300 KB with few recipients */
 #define LIMIT_DSN_SUBJECT 200u /* octets of the original's subject that stand in the notice's */
@@ -258,6 +262,9 @@ static_assert(LIMIT_SMTP_COMMAND_LINE >= 512 + 26 + 17 + 10 + 500 + 9 + 107 + 34
 static_assert(LIMIT_SMTP_COMMAND_LINE >= 512 + 530, "a RCPT command holds its parameters");
 static_assert(LIMIT_SASL_LINE / 4 * 3 >= 2 * LIMIT_PATH + LIMIT_PASSWORD + 2, "a PLAIN message fits a line");
 static_assert(LIMIT_SASL_LINE < LIMIT_READ_BUFFER, "a line is cut from one read buffer");
+static_assert(LIMIT_CLIENT_COMMAND >= LIMIT_PATH + 3 * LIMIT_ORCPT + 128, "a RCPT of ours holds its paths");
+static_assert(LIMIT_CLIENT_COMMAND >= LIMIT_PATH + 3 * LIMIT_ENVID + 256,
+              "a MAIL of ours holds its envelope id");
 static_assert(LIMIT_TARGETS <= LIMIT_BATCH_ROWS, "a deliver is never split over batches");
 static_assert(LIMIT_INTENT >= LIMIT_TARGETS * (LIMIT_PREFIX + 64),
               "an intent holds each target with its prefix");

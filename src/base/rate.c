@@ -46,12 +46,14 @@ bool rate_take(struct rate *r, uint32_t limit, int64_t period_ms, uint32_t count
 	return false;
 }
 
-void rate_give_back(struct rate *r, int64_t period_ms, uint32_t count, int64_t tick_ms)
+/* From the slot in which it was taken on: what others took later counts as long as before, or longer. */
+void rate_give_back(struct rate *r, int64_t period_ms, uint32_t count, int64_t since_tick_ms)
 {
-	int64_t slot_ms = (period_ms + RATE_SLOTS - 1) / RATE_SLOTS;
+	int64_t slot_ms = (period_ms + RATE_SLOTS - 1) / RATE_SLOTS, since = since_tick_ms / slot_ms;
 
-	roll(r, tick_ms / slot_ms);
-	for (int64_t n = r->newest; count > 0 && n >= 0 && n > r->newest - KEPT; n--) {
+	if (since > r->newest) /* another thread's clock, a little ahead */
+		since = r->newest;
+	for (int64_t n = since; count > 0 && n <= r->newest && since > r->newest - KEPT; n++) {
 		uint32_t back = *slot(r, n) < count ? *slot(r, n) : count;
 		*slot(r, n) -= back;
 		count -= back;

@@ -24,7 +24,8 @@ struct rate {
 bool rate_take(struct rate *r, uint32_t limit, int64_t period_ms, uint32_t count, int64_t tick_ms,
                int64_t *wait_ms);
 
-/* Gives back what was taken and not used: a message that was not accepted after all. */
-void rate_give_back(struct rate *r, int64_t period_ms, uint32_t count, int64_t tick_ms);
+/* Gives back what was taken at `since_tick_ms` or later and not used: a message that was not accepted after
+ * all. What was taken so long ago that it does not count any more is nobody's to give back. */
+void rate_give_back(struct rate *r, int64_t period_ms, uint32_t count, int64_t since_tick_ms);
 
 #endif

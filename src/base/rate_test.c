@@ -7,7 +7,8 @@
 
 enum { HOUR = 3600000, SLOT = HOUR / RATE_SLOTS, LIMIT = 10 };
 
-/* One after the other, on one rate of LIMIT an hour; a count below 0 gives back. */
+/* One after the other, on one rate of LIMIT an hour; a count below 0 gives back what was taken
+ * since then. */
 static const struct {
 	int64_t at_ms;
 	int count;
@@ -24,7 +25,9 @@ static const struct {
 	{ HOUR + 3 * SLOT, 1, HOUR - SLOT }, /* what was taken at HOUR + SLOT goes first */
 	{ HOUR + 3 * SLOT, 5, HOUR },        /* four of them would not do */
 	{ HOUR + 3 * SLOT, LIMIT, HOUR },
-	{ HOUR + 3 * SLOT, -3, 0 },
+	{ HOUR + 3 * SLOT, -3, 0 }, /* nothing was taken since then */
+	{ HOUR + 3 * SLOT, 1, HOUR - SLOT },
+	{ HOUR + 2 * SLOT, -3, 0 },
 	{ HOUR + 3 * SLOT, 4, HOUR - SLOT },
 	{ HOUR + 3 * SLOT, 3, 0 },
 	{ HOUR + 3 * SLOT, 1, HOUR - SLOT },
@@ -82,9 +85,42 @@ static void test_no_period_holds_more(void **state)
 	}
 }
 
+/* Two at a time, the first of which gives back what it took once the second has used its own; in the end it
+ * may have waited longer than a period. */
+static void test_given_back_late(void **state)
+{
+	static const struct {
+		int64_t given_back_ms, asked_ms;
+		int count; /* that can be taken then */
+	} rows[] = {
+		{ 30 * SLOT, 30 * SLOT, 5 }, { 30 * SLOT, 61 * SLOT, 5 }, /* the second's still count */
+		{ 60 * SLOT, 60 * SLOT, 5 }, { 61 * SLOT, 61 * SLOT, 5 }, /* the first's do not count any
+		                                                             more: nothing is given back */
+		{ 70 * SLOT, 70 * SLOT, 5 }, { 30 * SLOT, 90 * SLOT, 5 }, { 30 * SLOT, 91 * SLOT, 10 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct rate r = { 0 };
+		int64_t wait_ms;
+		int count = 0;
+
+		print_message("row %zu\n", i);
+		assert_true(rate_take(&r, LIMIT, HOUR, 5, 0, &wait_ms));
+		assert_true(rate_take(&r, LIMIT, HOUR, 5, 30 * SLOT, &wait_ms));
+		if (rows[i].given_back_ms < 61 * SLOT)
+			assert_false(rate_take(&r, LIMIT, HOUR, 1, rows[i].given_back_ms, &wait_ms));
+		rate_give_back(&r, HOUR, 5, 0);
+		while (count < 20 && rate_take(&r, LIMIT, HOUR, 1, rows[i].asked_ms, &wait_ms))
+			count++;
+		assert_int_equal(count, rows[i].count);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_steps),
-		                            cmocka_unit_test(test_no_period_holds_more) };
+		                            cmocka_unit_test(test_no_period_holds_more),
+		                            cmocka_unit_test(test_given_back_late) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

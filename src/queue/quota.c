@@ -67,7 +67,7 @@ uint32_t quota_take(struct quota *q, const struct route_entry *route, uint32_t w
 	return 0;
 }
 
-void quota_give_back(struct quota *q, const struct route_entry *route, uint32_t count, int64_t tick_ms)
+void quota_give_back(struct quota *q, const struct route_entry *route, uint32_t count, int64_t since_tick_ms)
 {
-	give_back(q, route, ROUTE_PERIODS, count, tick_ms);
+	give_back(q, route, ROUTE_PERIODS, count, since_tick_ms);
 }

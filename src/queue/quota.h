@@ -19,7 +19,8 @@ struct quota {
 uint32_t quota_take(struct quota *q, const struct route_entry *route, uint32_t wanted, int64_t tick_ms,
                     int64_t *wait_ms);
 
-/* Gives back what was taken for recipients that were not offered to the next server after all. */
-void quota_give_back(struct quota *q, const struct route_entry *route, uint32_t count, int64_t tick_ms);
+/* Gives back what was taken, at `since_tick_ms` or later, for recipients that were not offered to the next
+ * server after all. */
+void quota_give_back(struct quota *q, const struct route_entry *route, uint32_t count, int64_t since_tick_ms);
 
 #endif

@@ -90,9 +90,72 @@ static void test_law(void **state)
 	}
 }
 
+/* Transactions that last, overlap, and give back at their end what was not used: what was used stays within
+ * the limits in every minute, hour and day, by the time at which it was taken. */
+static void test_law_with_giving_back(void **state)
+{
+	enum { UNDER_WAY = 20 };
+	static const int64_t periods[ROUTE_PERIODS] = { MINUTE_MS, HOUR_MS, DAY_MS };
+	static struct {
+		int64_t tick, end;
+		uint32_t count;
+	} taken[TAKES];
+
+	(void)state;
+	for (unsigned seed = 1; seed <= 8; seed++) {
+		struct quota q = { 0 };
+		int64_t tick = DAY_MS, wait_ms;
+		srand(seed);
+		const struct route_entry route = { .limits = { (uint32_t)(rand() % 50 + 1),
+			                                       (uint32_t)(rand() % 900 + 1),
+			                                       (uint32_t)(rand() % 4000 + 1) } };
+		for (int n = 0; n < TAKES; n++, tick += rand() % (seed % 2 ? 5000 : 200000)) {
+			taken[n].count = quota_take(&q, &route, (uint32_t)(rand() % 30 + 1), tick, &wait_ms);
+			taken[n].tick = tick;
+			taken[n].end = tick + rand() % (10 * MINUTE_MS);
+			for (int i = n > UNDER_WAY ? n - UNDER_WAY : 0; i <= n; i++) {
+				if (taken[i].end > tick && i > n - UNDER_WAY)
+					continue;
+				uint32_t unused = (uint32_t)rand() % (taken[i].count + 1);
+				quota_give_back(&q, &route, unused, taken[i].tick);
+				taken[i].count -= unused;
+				taken[i].end = INT64_MAX;
+			}
+			for (int p = 0; p < ROUTE_PERIODS; p++) {
+				uint64_t sum = 0;
+				for (int i = n; i >= 0 && taken[i].tick > tick - periods[p]; i--)
+					sum += taken[i].count;
+				assert_true(sum <= route.limits[p]);
+			}
+		}
+	}
+}
+
+/* A route's limit that an owner lowers counts with what was taken before, one that is raised at once. */
+static void test_changed_limits(void **state)
+{
+	struct route_entry route = { .limits = { 10, 0, 0 } };
+	struct quota q = { 0 };
+	int64_t wait_ms = 0, tick = DAY_MS;
+
+	(void)state;
+	assert_int_equal(quota_take(&q, &route, 8, tick, &wait_ms), 8);
+	route.limits[ROUTE_MINUTE] = 5;
+	assert_int_equal(quota_take(&q, &route, 1, tick + 1000, &wait_ms), 0);
+	assert_in_range(wait_ms, MINUTE_MS - 1000, MINUTE_MS + 1000);
+	route.limits[ROUTE_MINUTE] = 20;
+	assert_int_equal(quota_take(&q, &route, 99, tick + 2000, &wait_ms), 12);
+	route.limits[ROUTE_MINUTE] = 0;
+	assert_int_equal(quota_take(&q, &route, 99, tick + 3000, &wait_ms), 99);
+	route.limits[ROUTE_MINUTE] = 3;
+	assert_int_equal(quota_take(&q, &route, 99, tick + 2 * MINUTE_MS, &wait_ms), 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = { cmocka_unit_test(test_steps), cmocka_unit_test(test_longest_wait),
-		                            cmocka_unit_test(test_law) };
+		                            cmocka_unit_test(test_law),
+		                            cmocka_unit_test(test_law_with_giving_back),
+		                            cmocka_unit_test(test_changed_limits) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

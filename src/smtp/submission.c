@@ -80,6 +80,8 @@ bool smtp_limit_take(struct smtp_session *s, int64_t *wait_ms)
 		return true;
 	directory = directory_acquire(s->server->store);
 	app = app_of(directory, s->identity->login);
+	if (s->tx->limit_taken == 0)
+		s->tx->limit_since_tick_ms = clock_tick_ms();
 	taken = !app || app_take(app, 1, wait_ms);
 	directory_release(directory);
 	s->tx->limit_taken += taken;
@@ -98,7 +100,7 @@ void smtp_limit_give_back(struct smtp_tx *tx, uint32_t recipients)
 	directory = directory_acquire(tx->server->store);
 	app = app_of(directory, tx->login);
 	if (app)
-		app_give_back(app, recipients);
+		app_give_back(app, recipients, tx->limit_since_tick_ms);
 	directory_release(directory);
 	tx->limit_taken -= recipients;
 }

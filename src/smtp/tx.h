@@ -45,9 +45,10 @@ struct smtp_tx {
 	str reverse_path;
 	str reverse_local_part, reverse_domain; /* of it, without quotes and normalised; empty: null */
 	str login;                              /* who logged in; empty: nobody */
-	uint32_t limit_taken; /* recipients that count against its limit until the message is refused */
-	bool smtputf8;        /* RFC 6531 */
-	bool binary;          /* BODY=BINARYMIME (RFC 3030) */
+	uint32_t limit_taken; /* recipients that count against its limit until the message is refused, */
+	int64_t limit_since_tick_ms; /* and since when */
+	bool smtputf8;               /* RFC 6531 */
+	bool binary;                 /* BODY=BINARYMIME (RFC 3030) */
 	struct queue_envelope asked; /* by parameters of MAIL; what else is in it smtp/envelope.h fills */
 	uint64_t declared_size;      /* 0: unknown */
 	uint64_t size_limit;         /* as it was when the transaction began */

@@ -85,14 +85,14 @@ bool app_take(const struct app *app, uint32_t recipients, int64_t *wait_ms)
 	return taken;
 }
 
-void app_give_back(const struct app *app, uint32_t recipients)
+void app_give_back(const struct app *app, uint32_t recipients, int64_t since_tick_ms)
 {
 	struct app_use *use = app->use;
 
 	if (app->limit_count == 0)
 		return;
 	pthread_mutex_lock(&use->lock);
-	rate_give_back(&use->rate, app->limit_period_s * INT64_C(1000), recipients, clock_tick_ms());
+	rate_give_back(&use->rate, app->limit_period_s * INT64_C(1000), recipients, since_tick_ms);
 	pthread_mutex_unlock(&use->lock);
 }
 

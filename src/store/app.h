@@ -32,7 +32,7 @@ void app_last_logins(const struct app *app, struct app_try *granted, struct app_
  * always true where the app has no limit. */
 bool app_take(const struct app *app, uint32_t recipients, int64_t *wait_ms);
 
-/* Gives back what was taken for a message that was not accepted. */
-void app_give_back(const struct app *app, uint32_t recipients);
+/* Gives back what was taken, at `since_tick_ms` or later, for a message that was not accepted. */
+void app_give_back(const struct app *app, uint32_t recipients, int64_t since_tick_ms);
 
 #endif

@@ -317,10 +317,11 @@ static void test_limit(void **state)
 	const struct app *web = app_of(d, "ann+web@d.example"), *free_app = app_of(d, "ann+free@d.example");
 	for (int i = 0; i < 1000; i++)
 		assert_true(app_take(free_app, 1000, &wait_ms));
+	int64_t taken_tick_ms = clock_tick_ms();
 	assert_true(app_take(web, 2, &wait_ms));
 	assert_false(app_take(web, 1, &wait_ms));
 	assert_in_range(wait_ms, 3500 * 1000, 3660 * 1000);
-	app_give_back(web, 1);
+	app_give_back(web, 1, taken_tick_ms);
 	assert_true(app_take(web, 1, &wait_ms));
 	/* A new password is no new allowance. */
 	assert_err(change(f, (struct directory_change){ DIRECTORY_APP_PASSWORD, APP("ann@d.example", "web") },

@@ -324,3 +324,73 @@ def test_smtputf8(server):
     assert asked(message)["ann@far.example"] == (None, "utf-8;jörg@x")
     assert asked(message)["cy@near.example"] == (None, "rfc822;both@shop.example")
     assert re.fullmatch(r"SRS0=.*=xn--bcher-kva\.example=jörg@shop\.example", message["recipients"][0]["reverse_path"])
+
+
+# -- and everything around it -----------------------------------------------------------------------------------
+
+
+def test_programs_of_this_machine(server):
+    """`send` reaches other servers too, as the login that it is."""
+    server.cli("send", "-f", ANN, "far@far.example", stdin=b"Subject: x\n\nbody\n")
+    [row] = server.json_lines("queue", "list")
+    assert (row["reverse_path"], row["forward_path"]) == (ANN, "far@far.example")
+    message = shown(server)
+    assert message["login"] == "root" and message["envelope"]["forwarded"] is False
+
+
+def test_lmtp(server):
+    """An alias leads elsewhere from here as well; a mailbox that is full is left out alone."""
+    server.account_add("small@shop.example")
+    server.cli("account", "quota", "small@shop.example", "1K")
+    with clients.Lines(server.address("lmtp")) as lines:
+        lines.line()
+        lines.send(b"LHLO x\r\n")
+        while lines.line()[3:4] == b"-":
+            pass
+        lines.send(b"MAIL FROM:<Bob@e.example>\r\nRCPT TO:<small@shop.example>\r\nRCPT TO:<away@shop.example>\r\nDATA\r\n")
+        assert [lines.line()[:3] for _ in range(4)] == [b"250", b"250", b"250", b"354"]
+        lines.send(clients.dot_stuffed(MESSAGE + b"x" * 900 + b"\r\n"))
+        replies = [lines.line(), lines.line()]
+    assert replies[0].startswith(b"452 4.2.2 ") and replies[1].startswith(b"250 2.0.0 Ok, queued as ")
+    [row] = waiting(server)
+    assert row[1] == "ann@far.example" and srs(row)
+    assert mailbox(server, "small@shop.example") == []
+
+
+def test_trace(server):
+    """The line that says who got a message names those at other servers, whatever the sender wrote."""
+    with server.smtp() as smtp:
+        reply = send(smtp, "Bob@e.example", ["both@shop.example"])
+    [accepted] = server.wait_events("message.accepted")
+    assert accepted["queue_id"].encode() == reply.split()[-1]
+    assert accepted["forward_paths"] == ["both@shop.example"] and accepted["accounts"] == [BOB]
+    assert accepted["queued"] == ["ann@far.example", "cy@near.example"]
+    for name in ("cy@near.example", "both@shop.example"):
+        assert any(event["event"] == "message.accepted" for event in server.json_lines("trace", name))
+
+
+def test_many(server):
+    """As many as one message may have; one more is for the next."""
+    with Submission(server, login=ANN) as smtp:
+        smtp.command(b"MAIL FROM:<%s>" % ANN.encode(), 250)
+        smtp.send(b"".join(b"RCPT TO:<user%d@far%d.example>\r\n" % (n, n % 7) for n in range(1000)))
+        for _ in range(1000):
+            smtp.reply(250)
+        assert smtp.command(b"RCPT TO:<one-more@far.example>")[-1].startswith(b"452 4.5.3 ")
+        smtp.command(b"DATA", 354)
+        smtp.send(clients.dot_stuffed(MESSAGE))
+        smtp.reply(250)
+    assert waiting(server) == [(ANN, f"user{n}@far{n % 7}.example") for n in range(1000)]
+    assert sum(len(event["queued"]) for event in server.events("message.accepted")) == 1000
+
+
+def test_the_largest_alias(server):
+    """1,000 targets at other servers with the longest addresses there are, for a sender with a long one."""
+    domain = ".".join(["d" * 60] * 4)
+    targets = [f"{n:064d}@{domain}.example" for n in range(1000)]
+    for n in range(0, 1000, 100):
+        server.cli("alias", "add", "all@shop.example", *targets[n:n + 100])
+    with server.smtp() as smtp:
+        send(smtp, "Bob.the.builder@e.example", ["all@shop.example"])
+    rows = waiting(server)
+    assert [row[1] for row in rows] == targets and len({row[0] for row in rows}) == 1

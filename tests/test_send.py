@@ -162,7 +162,6 @@ def test_too_large(shop):
 
 @pytest.mark.parametrize("words, stdin, code, word", [
     (["carl@" + DOMAIN], b"\nx\n", 67, b"5.1.1"),
-    (["someone@far.example"], b"\nx\n", 69, b"far.example"),
     (["not an address"], b"\nx\n", 65, b"no address"),
     ([ANN, "carl@" + DOMAIN], b"\nx\n", 67, b"nothing was sent"),
     ([], b"\nx\n", 64, b"recipient"),

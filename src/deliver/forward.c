@@ -24,27 +24,30 @@ err forward_reverse_path(struct arena *arena, const struct directory *directory,
                          const struct forward *from, str via, struct forward_path *out)
 {
 	struct forward_path kept = { .text = from->text, .domain = from->domain };
+	char plain_room[LIMIT_PATH], rewritten_room[LIMIT_PATH], quoted_room[LIMIT_PATH];
 	struct buf plain, rewritten, quoted;
 
 	if (from->text.len == 0 || via.len == 0 || is_ours(directory, from->domain)) {
 		*out = kept;
 		return OK;
 	}
-	buf_init(&plain, arena, LIMIT_PATH);
+	buf_init_fixed(&plain, plain_room, sizeof plain_room);
 	buf_add(&plain, from->local_part);
 	buf_add_char(&plain, '@');
 	buf_add(&plain, from->domain);
 	TRY(buf_err(&plain));
-	buf_init(&rewritten, arena, LIMIT_PATH);
+	buf_init_fixed(&rewritten, rewritten_room, sizeof rewritten_room);
 	err e = srs_forward(&rewritten, srs_key, now_ms, buf_str(&plain), via);
 	if (stays(e)) {
 		*out = kept;
 		return OK;
 	}
 	TRY(e);
-	buf_init(&quoted, arena, LIMIT_PATH);
+	buf_init_fixed(&quoted, quoted_room, sizeof quoted_room);
 	address_add(&quoted, buf_str(&rewritten));
 	TRY(buf_err(&quoted));
-	*out = (struct forward_path){ true, buf_str(&quoted), via };
+	struct forward_path own = { .has_own = true, .domain = via };
+	TRY(arena_copy(arena, buf_str(&quoted), &own.text));
+	*out = own;
 	return OK;
 }

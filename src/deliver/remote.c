@@ -45,22 +45,23 @@ static bool add_literal(struct buf *out, str domain)
 
 err remotes_add(struct remotes *r, str local_part, str domain, const struct remote *remote)
 {
+	char name_room[LIMIT_DOMAIN], address_room[LIMIT_PATH], path_room[LIMIT_PATH];
 	struct remote one = *remote;
 	struct buf name, address, path;
 
-	buf_init(&name, r->arena, LIMIT_DOMAIN);
+	buf_init_fixed(&name, name_room, sizeof name_room);
 	if (!add_literal(&name, domain))
 		TRY(eai_add_domain(&name, domain));
-	one.domain = buf_str(&name);
-	buf_init(&address, r->arena, LIMIT_PATH);
+	buf_init_fixed(&address, address_room, sizeof address_room);
 	buf_add(&address, local_part);
 	buf_add_char(&address, '@');
-	buf_add(&address, one.domain);
+	buf_add(&address, buf_str(&name));
 	TRY(buf_err(&address));
-	buf_init(&path, r->arena, LIMIT_PATH);
+	buf_init_fixed(&path, path_room, sizeof path_room);
 	address_add(&path, buf_str(&address));
 	TRY(buf_err(&path));
-	one.forward_path = buf_str(&path);
+	TRY(arena_copy(r->arena, buf_str(&path), &one.forward_path));
+	one.domain = address_domain(one.forward_path);
 	TRY(make_room(r));
 	r->items[r->count + r->pending++] = one;
 	return OK;

@@ -19,6 +19,7 @@ struct walk {
 	const struct route_query *query;
 	size_t candidates;
 	bool expanded;
+	str orcpt;                     /* made for those elsewhere; empty: not yet */
 	enum route_answer passed_over; /* why a target was; ROUTE_TAKEN: none was */
 };
 
@@ -83,14 +84,14 @@ static uint8_t notify_at(const struct walk *w, struct step step)
 
 /* The address that the sender wrote, for reports about one that it has never seen (RFC 3461 §4.2, RFC 6533
  * §3). */
-static err add_orcpt(const struct walk *w, str *out)
+static err add_orcpt(struct walk *w, str *out)
 {
 	const struct route_query *q = w->query;
 	bool wide = eai_is_wide(q->local_part) || eai_is_wide(q->domain);
 	struct buf address, orcpt;
 
-	if (q->orcpt.len > 0) {
-		*out = q->orcpt;
+	if (q->orcpt.len > 0 || w->orcpt.len > 0) {
+		*out = q->orcpt.len > 0 ? q->orcpt : w->orcpt;
 		return OK;
 	}
 	buf_init(&address, w->route->arena, LIMIT_ORCPT);
@@ -102,7 +103,7 @@ static err add_orcpt(const struct walk *w, str *out)
 	buf_add(&orcpt, wide ? STR("utf-8;") : STR("rfc822;"));
 	address_add(&orcpt, buf_str(&address));
 	TRY(buf_err(&orcpt));
-	*out = buf_str(&orcpt);
+	*out = w->orcpt = buf_str(&orcpt);
 	return OK;
 }
 

@@ -4,36 +4,44 @@
 #include "smtp/session_internal.h"
 #include "store/directory.h"
 
-static err fill_target(struct smtp_tx *tx, const struct directory *directory, const struct remote *remote,
-                       struct queue_target *out)
+static struct queue_target target_of(const struct remote *remote, const struct forward_path *path)
 {
-	struct forward_path path;
-	struct forward from = { tx->reverse_path, tx->reverse_local_part, tx->reverse_domain };
-
-	TRY(forward_reverse_path(&tx->arena, directory, digest_str(&tx->server->srs_key), tx->received_ms,
-	                         &from, remote->via, &path));
-	*out = (struct queue_target){ .forward_path = remote->forward_path,
+	return (struct queue_target){ .forward_path = remote->forward_path,
 		                      .domain = remote->domain,
-		                      .has_reverse_path = path.has_own,
-		                      .reverse_path = path.has_own ? path.text : STR(""),
-		                      .reverse_domain = path.domain,
+		                      .has_reverse_path = path->has_own,
+		                      .reverse_path = path->has_own ? path->text : STR(""),
+		                      .reverse_domain = path->domain,
 		                      .orcpt = remote->orcpt,
 		                      .notify = remote->notify };
+}
+
+/* Those that one alias leads to stand together and share their reverse-path. */
+static err fill_all(struct smtp_tx *tx, const struct directory *directory, struct queue_target *targets)
+{
+	struct forward from = { tx->reverse_path, tx->reverse_local_part, tx->reverse_domain };
+	struct forward_path path = { 0 };
+
+	for (size_t i = 0; i < tx->route.remotes.count; i++) {
+		const struct remote *remote = &tx->route.remotes.items[i];
+
+		if (i == 0 || !str_eq(remote->via, remote[-1].via))
+			TRY(forward_reverse_path(&tx->arena, directory, digest_str(&tx->server->srs_key),
+			                         tx->received_ms, &from, remote->via, &path));
+		targets[i] = target_of(remote, &path);
+	}
 	return OK;
 }
 
 static err fill_targets(struct smtp_tx *tx, struct deliver *deliver)
 {
-	size_t count = tx->route.remotes.count;
-	struct queue_target *targets = arena_new(&tx->arena, struct queue_target, count);
+	struct queue_target *targets = arena_new(&tx->arena, struct queue_target, tx->route.remotes.count);
 	const struct directory *directory;
-	err e = OK;
+	err e;
 
 	if (!targets)
 		return ERR_NO_MEMORY;
 	directory = directory_acquire(tx->server->store);
-	for (size_t i = 0; i < count && e.code == ERR_OK; i++)
-		e = fill_target(tx, directory, &tx->route.remotes.items[i], &targets[i]);
+	e = fill_all(tx, directory, targets);
 	directory_release(directory);
 	deliver->queue = targets;
 	return e;

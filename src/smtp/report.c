@@ -63,36 +63,48 @@ static str peer_text(const struct smtp_session *s, char room[static 64])
 	return buf_str(&out);
 }
 
-/* How far the two lists of a message have been told. */
+/* How far the lists of a message have been told: forward-paths, who has it in a mailbox, to whom it is sent.
+ */
 struct lists {
 	const struct smtp_forward_path *path;
-	size_t target;
+	size_t target, remote;
 };
 
-static void fill_lists(const struct smtp_tx *tx, struct lists *at, struct buf *paths, struct buf *accounts)
+static void fill_lists(const struct smtp_tx *tx, struct lists *at, struct buf *paths, struct buf *accounts,
+                       struct buf *queued)
 {
+	const struct remotes *remotes = &tx->route.remotes;
+
 	while (at->path && (at->path->left_out || list_add(paths, at->path->text)))
 		at->path = at->path->next;
 	while (at->target < tx->route.count && list_add(accounts, tx->route.targets[at->target].account))
 		at->target++;
+	while (at->remote < remotes->count && list_add(queued, remotes->items[at->remote].forward_path))
+		at->remote++;
+}
+
+static bool is_told(const struct smtp_tx *tx, const struct lists *at)
+{
+	return !at->path && at->target == tx->route.count && at->remote == tx->route.remotes.count;
 }
 
 err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 {
-	struct lists at = { tx->first_path, 0 };
+	struct lists at = { .path = tx->first_path };
 	char peer_room[64], paths_room[LIST_OCTETS + 2], accounts_room[LIST_OCTETS + 2],
-		line_room[LIMIT_LOG_LINE];
+		queued_room[LIST_OCTETS + 2], line_room[LIMIT_LOG_LINE];
 	str peer = peer_text(s, peer_room),
 	    id = message_id(&s->session.command_arena, tx->op.deliver.summary);
 	struct buf lines;
 
 	buf_init(&lines, &tx->arena, LIMIT_TRANSACTION_ARENA);
 	do {
-		struct buf paths, accounts, line;
+		struct buf paths, accounts, queued, line;
 
 		buf_init_fixed(&paths, paths_room, sizeof paths_room);
 		buf_init_fixed(&accounts, accounts_room, sizeof accounts_room);
-		fill_lists(tx, &at, &paths, &accounts);
+		buf_init_fixed(&queued, queued_room, sizeof queued_room);
+		fill_lists(tx, &at, &paths, &accounts, &queued);
 		buf_init_fixed(&line, line_room, sizeof line_room);
 		log_format(&line, clock_now(), EV_MESSAGE_ACCEPTED,
 		           (const struct log_field[]){ LOG_STR("queue_id", tx->id),
@@ -102,12 +114,13 @@ err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 		                                       LOG_JSON("forward_paths", list_end(&paths)),
 		                                       LOG_INT("size", draft_size(tx->content.draft)),
 		                                       LOG_JSON("accounts", list_end(&accounts)),
+		                                       LOG_JSON("queued", list_end(&queued)),
 		                                       message_id_field(id),
 		                                       LOG_STR("service", str_of(s->role->service)),
 		                                       login_field(tx),
 		                                       { 0 } });
 		buf_add(&lines, buf_str(&line));
-	} while (at.path || at.target < tx->route.count);
+	} while (!is_told(tx, &at));
 	tx->event = buf_str(&lines);
 	return buf_err(&lines);
 }
@@ -133,20 +146,21 @@ static void tell(struct smtp_session *s, enum log_event event, const struct log_
 void smtp_report_message_rejected(struct smtp_session *s, const struct smtp_tx *tx, enum smtp_reply reply,
                                   str detail)
 {
-	struct lists at = { tx->first_path, 0 };
+	struct lists at = { .path = tx->first_path };
 	char peer_room[64], reply_room[LIMIT_SMTP_REPLY], paths_room[LIST_OCTETS + 2],
-		accounts_room[LIST_OCTETS + 2];
+		others_room[2][LIST_OCTETS + 2];
 	struct buf text;
 
 	metric_add(METRIC_MESSAGES_REJECTED, 1);
 	buf_init_fixed(&text, reply_room, sizeof reply_room);
 	smtp_reply_add(&text, reply, detail);
 	do {
-		struct buf paths, accounts;
+		struct buf paths, accounts, queued;
 
 		buf_init_fixed(&paths, paths_room, sizeof paths_room);
-		buf_init_fixed(&accounts, accounts_room, sizeof accounts_room);
-		fill_lists(tx, &at, &paths, &accounts);
+		buf_init_fixed(&accounts, others_room[0], sizeof others_room[0]);
+		buf_init_fixed(&queued, others_room[1], sizeof others_room[1]);
+		fill_lists(tx, &at, &paths, &accounts, &queued);
 		tell(s, EV_MESSAGE_REJECTED,
 		     (const struct log_field[]){ LOG_STR("queue_id", tx->id),
 		                                 LOG_STR("remote_ip", peer_text(s, peer_room)),

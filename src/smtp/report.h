@@ -1,8 +1,8 @@
 /* smtp/report.h: what a session tells the log and `trace`: message.accepted, message.rejected,
  * recipient.rejected. Every line names the message, who spoke, and for whom. Loop thread.
  *
- * Lists (forward_paths, accounts) are split over as many lines of one event as they need, so that an address
- * of a long list is found like any other.
+ * Lists (forward_paths, accounts, queued) are split over as many lines of one event as they need, so that an
+ * address of a long list is found like any other.
  */
 #ifndef SMTP_REPORT_H
 #define SMTP_REPORT_H

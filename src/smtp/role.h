@@ -1,11 +1,11 @@
 /* smtp/role.h: the services that speak SMTP, and in what they differ. One table; nothing else asks which port
  * a client came to.
  *
- *   smtp          mail from other servers (RFC 5321): for our own domains, from anybody
- *   submission    mail from people and programs of ours (RFC 6409): who logged in sends under own addresses
- *   submissions   the same under TLS from the first octet (RFC 8314)
- *   local         mail from programs of this machine, by data_dir/run/submit.sock: as who they are
- * (smtp/local.h) lmtp          mail from another server of ours (RFC 2033): one reply a recipient
+ *   smtp          mail from other servers (RFC 5321): for our own domains, from anybody; what aliases of
+ * these send on submission    mail from people and programs of ours (RFC 6409): who logged in sends under own
+ * addresses submissions   the same under TLS from the first octet (RFC 8314) local         mail from programs
+ * of this machine, by data_dir/run/submit.sock: as who they are (smtp/local.h) lmtp          mail from
+ * another server of ours (RFC 2033): one reply a recipient
  */
 #ifndef SMTP_ROLE_H
 #define SMTP_ROLE_H

@@ -1,6 +1,7 @@
 /* The first octet says how the rest is cut. The end of DATA, the content and the fault are those of a naive
  * reading of RFC 5321 §4.1.1.4, however it is cut. Counted, as by BDAT, all octets are content and have the
- * fault of the whole. */
+ * fault of the whole; where what is behind the header stays, what is noted does not depend on the cut either.
+ */
 #include <stdlib.h>
 
 #include "base/limits.h"
@@ -72,6 +73,38 @@ static void check_counted(str in, size_t step)
 	}
 }
 
+/* As a message with BODY=BINARYMIME that is kept. */
+static struct smtp_data read_binary(str in, size_t step, size_t *added)
+{
+	struct smtp_data d = { .counted = true, .binary = true };
+	size_t at = 0;
+	str run;
+
+	for (size_t taken = 0; taken < in.len; taken += step) {
+		str chunk = str_slice(in, taken, taken + step < in.len ? taken + step : in.len);
+
+		while (smtp_data_next(&d, &chunk, &run)) {
+			must(run.len > 0 && run.ptr == in.ptr + at);
+			at += run.len;
+		}
+	}
+	must(at == in.len);
+	*added = smtp_data_finish(&d).len;
+	return d;
+}
+
+static void check_binary(str in, size_t step)
+{
+	size_t added, added_cut;
+	struct smtp_data whole = read_binary(in, in.len + 1, &added), cut = read_binary(in, step, &added_cut);
+
+	must(whole.fault == cut.fault && whole.unlined == cut.unlined && whole.body == cut.body);
+	must(added == added_cut && !(whole.body && added > 0));
+	must(whole.body || !whole.unlined);
+	must(in.len > LIMIT_SENT_LINE ||
+	     naive_is_clean(in) == (whole.fault == SMTP_DATA_CLEAN && !whole.unlined) || whole.unlined);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 {
 	size_t step = size > 0 ? octets[0] % 17 + 1 : 1, len = 0, taken = 0;
@@ -83,6 +116,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size)
 	if (!got)
 		return 0;
 	check_counted(in, step);
+	check_binary(in, step);
 	while (taken < in.len && !smtp_data_ended(&d)) {
 		str chunk = str_slice(in, taken, taken + step < in.len ? taken + step : in.len);
 		size_t given = chunk.len;

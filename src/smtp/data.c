@@ -12,6 +12,17 @@ static void note(struct smtp_data *d, enum smtp_data_fault fault)
 		d->fault = fault;
 }
 
+/* What no line has, by its first octet. */
+static void note_octets(struct smtp_data *d, const char *octets, size_t size)
+{
+	const char *lf = memchr(octets, '\n', size), *nul = memchr(octets, 0, size);
+
+	if (nul && (!lf || nul < lf))
+		note(d, SMTP_DATA_NUL);
+	else if (lf)
+		note(d, SMTP_DATA_BARE_LF);
+}
+
 /* A line is complete. The empty one ends the header. */
 static void end_line(struct smtp_data *d)
 {
@@ -29,10 +40,7 @@ static size_t take_lines(struct smtp_data *d, str in)
 		const char *cr = memchr(from, '\r', in.len - at);
 		size_t len = cr ? (size_t)(cr - from) : in.len - at;
 
-		if (memchr(from, '\n', len))
-			note(d, SMTP_DATA_BARE_LF);
-		if (memchr(from, 0, len))
-			note(d, SMTP_DATA_NUL);
+		note_octets(d, from, len);
 		d->line_len += len;
 		if (d->line_len > (d->body ? LIMIT_SENT_LINE : LIMIT_MESSAGE_LINE))
 			note(d, SMTP_DATA_LONG_LINE);

@@ -128,6 +128,78 @@ static void test_counted(void **state)
 		}
 }
 
+static const struct {
+	str in;
+	const char *added;
+	enum smtp_data_fault fault;
+	bool unlined;
+} binaries[] = {
+	{ STR_INIT("A: b\r\n\r\nbody\r\n"), "", SMTP_DATA_CLEAN, false },
+	{ STR_INIT("\r\n"), "", SMTP_DATA_CLEAN, false },
+	{ STR_INIT("A: b\r\n"), "", SMTP_DATA_CLEAN, false },
+	{ STR_INIT("A: b"), "\r\n", SMTP_DATA_CLEAN, false },
+	{ STR_INIT("A: b\r\n\r\n\0"), "", SMTP_DATA_CLEAN, true },
+	{ STR_INIT("A: b\r\n\r\na\0b\r\n"), "", SMTP_DATA_CLEAN, true },
+	{ STR_INIT("A: b\r\n\r\na\nb\r\n"), "", SMTP_DATA_CLEAN, true },
+	{ STR_INIT("A: b\r\n\r\na\rb\r\n"), "", SMTP_DATA_CLEAN, true },
+	{ STR_INIT("A: b\r\n\r\na\r"), "", SMTP_DATA_CLEAN, true },
+	{ STR_INIT("A: b\r\n\r\nno line end"), "", SMTP_DATA_CLEAN, true },
+	{ STR_INIT("\r\n\n"), "", SMTP_DATA_CLEAN, true },
+	{ STR_INIT("A: \0\r\n\r\nbody\r\n"), "", SMTP_DATA_NUL, false },
+	{ STR_INIT("A: b\n\r\n\r\n\0"), "", SMTP_DATA_BARE_LF, true },
+	{ STR_INIT("A: b\rc\r\n\r\nbody\r\n"), "", SMTP_DATA_BARE_CR, false },
+	{ STR_INIT("A: b\n\nbody\0"), "\r\n", SMTP_DATA_BARE_LF, false },
+	{ STR_INIT("A: \0\n"), "\r\n", SMTP_DATA_NUL, false },
+};
+
+/* The header has lines; behind it everything stays, and what no lines are is noted. */
+static void test_binary(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof binaries / sizeof binaries[0]; i++)
+		for (size_t size = 1; size <= binaries[i].in.len + 1; size++) {
+			struct smtp_data d = { .counted = true, .binary = true };
+			str run, in = binaries[i].in;
+			size_t len = 0;
+
+			print_message("case %zu in chunks of %zu\n", i, size);
+			for (size_t at = 0; at < in.len; at += size) {
+				str chunk = str_slice(in, at, at + size < in.len ? at + size : in.len);
+
+				while (smtp_data_next(&d, &chunk, &run)) {
+					assert_ptr_equal(run.ptr, in.ptr + len);
+					len += run.len;
+				}
+			}
+			assert_int_equal(len, in.len);
+			assert_true(str_eq(smtp_data_finish(&d), str_of(binaries[i].added)));
+			assert_int_equal(d.fault, binaries[i].fault);
+			assert_int_equal(d.unlined, binaries[i].unlined);
+		}
+}
+
+static bool has_unlined(size_t size)
+{
+	struct smtp_data d = { .counted = true, .binary = true };
+	char *line = malloc(size + 4);
+	str in = { line, size + 4 }, run;
+
+	memset(line, 'x', size + 4);
+	memcpy(line, "\r\n", 2);
+	memcpy(line + size + 2, "\r\n", 2);
+	while (smtp_data_next(&d, &in, &run))
+		;
+	free(line);
+	return d.unlined;
+}
+
+static void test_binary_line_limit(void **state)
+{
+	(void)state;
+	assert_false(has_unlined(LIMIT_SENT_LINE));
+	assert_true(has_unlined(LIMIT_SENT_LINE + 1));
+}
+
 static void expect_line(size_t size, enum smtp_data_fault fault)
 {
 	char *line = malloc(size + 5);
@@ -206,8 +278,10 @@ static void test_smuggling(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_ends), cmocka_unit_test(test_counted),
-		                            cmocka_unit_test(test_line_limit),
-		                            cmocka_unit_test(test_smuggling) };
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ends),       cmocka_unit_test(test_counted),
+		cmocka_unit_test(test_binary),     cmocka_unit_test(test_binary_line_limit),
+		cmocka_unit_test(test_line_limit), cmocka_unit_test(test_smuggling)
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

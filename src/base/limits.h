@@ -108,7 +108,8 @@
 #define LIMIT_ROUTE_HOSTS 32u       /* smarthosts of one route */
 #define LIMIT_ROUTE_TEXT 1024u      /* octets of a route's user, or of its token command */
 #define LIMIT_TOKEN (8u * LIMIT_KB) /* octets that such a command may print; real ones have up to 4 KB */
-#define LIMIT_TOKEN_MS 15000u       /* for such a command */
+#define LIMIT_TOKEN_KEPT_MS INT64_C(300000) /* for which such a token is used without asking again */
+#define LIMIT_TOKEN_MS 15000u               /* for such a command */
 
 /* guessing of passwords (auth/guess.h) */
 #define LIMIT_GUESS_NETWORK 60               /* wrong passwords a network may send at once */
@@ -166,7 +167,6 @@
 #define LIMIT_MESSAGE_MEMORY (512u * LIMIT_KB)  /* octets that one message under way may hold */
 
 /* outbound mail */
-#define LIMIT_QUEUE_LIFETIME_MS INT64_C(432000000) /* until it is given up: 5 days; RFC 5321 §4.5.4.1 */
 
 #define LIMIT_SRS_DAYS 21u                 /* that a rewritten reverse-path is good for */
 #define LIMIT_REPLY (64u * LIMIT_KB)       /* octets of one reply of a server, all its lines */
@@ -183,24 +183,39 @@
 	(64u * LIMIT_MB)       /* octets that making one may need; some 300 KB with few recipients */
 #define LIMIT_DSN_SUBJECT 200u /* octets of the original's subject that stand in the notice's */
 #define LIMIT_DSN_GROUPS 50u   /* replies that are told to people, each with all its recipients */
-#define LIMIT_QUEUE_FRONT (4u * LIMIT_KB)     /* octets of an intent before its rows */
-#define LIMIT_NOTE_KEY 512u                   /* octets of a note's key (store/note.h), */
-#define LIMIT_NOTE_VALUE (4u * LIMIT_KB)      /* and of its value */
-#define LIMIT_QUEUE_REPLY 512u                /* octets of the last reply that a row keeps */
-#define LIMIT_QUEUE_READY 4000000u            /* recipients ready in memory; the others wait in the store */
-#define LIMIT_TRANSACTION_RECIPIENTS 100u     /* RFC 5321 §4.5.3.1.8: every server takes as many */
-#define LIMIT_SITE_CONNECTIONS_FIRST 5u       /* to one site, before it was seen how that goes */
-#define LIMIT_SITE_CONNECTIONS 20u            /* to one site */
-#define LIMIT_RETRY_FIRST_MS INT64_C(120000)  /* from the first failure to the second attempt */
-#define LIMIT_RETRY_MOST_MS INT64_C(14400000) /* between two attempts: 4 hours */
+#define LIMIT_QUEUE_FRONT (4u * LIMIT_KB) /* octets of an intent before its rows */
+#define LIMIT_NOTE_KEY 512u               /* octets of a note's key (store/note.h), */
+#define LIMIT_NOTE_VALUE (4u * LIMIT_KB)  /* and of its value */
+#define LIMIT_QUEUE_REPLY 512u            /* octets of the last reply that a row keeps */
+#define LIMIT_QUEUE_READY 4000000u        /* recipients ready in memory; the others wait in the store */
+#define LIMIT_TRANSACTION_RECIPIENTS 100u /* RFC 5321 §4.5.3.1.8: every server takes as many */
+#define LIMIT_QUEUE_LIFETIME_MS INT64_C(432000000) /* until it is given up: 5 days; RFC 5321 §4.5.4.1 */
+#define LIMIT_SITE_CONNECTIONS_FIRST 5u            /* to one site, before it was seen how that goes */
+#define LIMIT_SITE_CONNECTIONS 20u                 /* to one site */
+#define LIMIT_RETRY_FIRST_MS INT64_C(120000)       /* from the first failure to the second attempt */
+#define LIMIT_RETRY_MOST_MS INT64_C(14400000)      /* between two attempts: 4 hours */
 #define LIMIT_SITE_RETRY_FIRST_MS INT64_C(30000)
 #define LIMIT_SITE_RETRY_MOST_MS INT64_C(1800000)
-#define LIMIT_RESOLVING 256u            /* destinations that are asked for at a time */
-#define LIMIT_MX_HOSTS 32u              /* of a domain that are looked at */
-#define LIMIT_MX_ADDRESSES 32u          /* of a domain that are tried */
-#define LIMIT_MX_ARENA (64u * LIMIT_KB) /* octets: one domain being asked for */
-#define LIMIT_SITE_NAME 512u            /* octets */
-#define LIMIT_SPREAD_MS 60000u          /* in which what came due during a stop is tried */
+#define LIMIT_RESOLVING 256u                  /* destinations that are asked for at a time */
+#define LIMIT_MX_HOSTS 32u                    /* of a domain that are looked at */
+#define LIMIT_MX_ADDRESSES 32u                /* of a domain that are tried */
+#define LIMIT_MX_ARENA (64u * LIMIT_KB)       /* octets: one domain being asked for */
+#define LIMIT_SITE_NAME 448u                  /* octets: with a word before it a note's key */
+#define LIMIT_FINDING_ARENA (128u * LIMIT_KB) /* octets: one destination whose site is looked for */
+#define LIMIT_SPREAD_MS 60000u                /* in which what came due during a stop is tried */
+#define LIMIT_DELAY_NOTICE_MS \
+	INT64_C(14400000) /* until the sender hears of a delay: 4 hours (RFC 5321 §4.5.4.1) */
+#define LIMIT_OUTBOUND_CONNECTIONS \
+	1000u /* to other servers, in all; marketing has three quarters of them \
+	       */
+#define LIMIT_OUTBOUND_IDLE_MS INT64_C(2000) /* a connection waits for another message */
+#define LIMIT_ROUTE_TTL_MIN_S 60u            /* for which an answer of the DNS is believed at least, */
+#define LIMIT_ROUTE_TTL_MOST_S 3600u         /* and at most */
+#define LIMIT_HOST_BAD_MS INT64_C(300000)    /* a host that failed is tried after the others */
+#define LIMIT_TLS_BROKEN_MS \
+	INT64_C(86400000) /* a host whose TLS failed is spoken to in the clear where that may be */
+#define LIMIT_SHIPMENT_ARENA (2u * LIMIT_MB) /* octets: one transaction on its way out, with its notices */
+#define LIMIT_SETTLING 64u /* transactions without a connection that are being settled at a time */
 
 /* flight slots */
 #define LIMIT_FLIGHT_SLOTS 128u        /* threads that may parse foreign octets at once */

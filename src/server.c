@@ -28,10 +28,17 @@
 #include "net/tls.h"
 #include "net/work.h"
 #include "pop3/server.h"
+#include "sending.h"
 #include "smtp/server.h"
 #include "store/store.h"
 
-enum { DRAIN_PATIENCE_MS = 30000, LONGEST_SLEEP_MS = 3600 * 1000, ATTACHED = 2 };
+enum {
+	DRAIN_PATIENCE_MS = 30000,
+	SENDING_PATIENCE_MS = 60000,
+	LONGEST_SLEEP_MS = 3600 * 1000,
+	ATTACHED = 2,
+	DRAINED_PARTS = 2
+};
 
 /* RFC 8314 §3: under TLS from the first octet. */
 static const bool tls_first[CONFIG_PROTOCOLS] = {
@@ -51,10 +58,11 @@ struct server {
 	struct auth *auth;
 	struct smtp_server *smtp;
 	struct pop3_server *pop3;
+	struct sending *sending;
 	struct control control;
 	struct conn_service services[CONFIG_PROTOCOLS], control_conn_service, local_service;
 	bool newer_store; /* why it could not be opened */
-	int drained;      /* eventfd: the last connection is gone */
+	int drained;      /* eventfd: one for the last connection, one for the end of sending */
 };
 
 /* --- ties to the parent --- */
@@ -178,7 +186,9 @@ static err open_protocols(struct server *s)
 	TRY(allow_locals(s, config));
 	TRY(pop3_server_new(&pop3, &s->pop3));
 	s->services[CONFIG_POP3] = s->services[CONFIG_POP3S] = pop3_server_service(s->pop3);
+	TRY(sending_open(&s->arena, s->store, s->work, s->loops, s->flight, config, &s->sending));
 	s->control_conn_service = control_service(&s->control, s->store, s->work, config, s->flight);
+	s->control.outbound = sending_control(s->sending);
 	return OK;
 }
 
@@ -360,7 +370,7 @@ static void serve_until_drained(struct server *s)
 
 /* --- closing, in the order in which each may still need what comes after it --- */
 
-static void last_connection_gone(void *user)
+static void one_drained(void *user)
 {
 	const uint64_t one = 1;
 
@@ -370,11 +380,16 @@ static void last_connection_gone(void *user)
 
 static void drain(struct server *s)
 {
-	uint64_t count;
+	uint64_t count, all = 0;
 
-	acceptor_shutdown(s->acceptor, DRAIN_PATIENCE_MS, last_connection_gone, s);
-	while (read(s->drained, &count, sizeof count) < 0 && errno == EINTR)
-		;
+	sending_stop(s->sending, SENDING_PATIENCE_MS, one_drained, s);
+	acceptor_shutdown(s->acceptor, DRAIN_PATIENCE_MS, one_drained, s);
+	while (all < DRAINED_PARTS) {
+		if (read(s->drained, &count, sizeof count) > 0)
+			all += count;
+		else if (errno != EINTR)
+			break;
+	}
 }
 
 static void close_all(struct server *s)
@@ -384,6 +399,7 @@ static void close_all(struct server *s)
 		store_close(s->store);
 	if (s->loops)
 		loops_stop(s->loops);
+	sending_close(s->sending);
 	acceptor_free(s->acceptor);
 	smtp_server_free(s->smtp);
 	pop3_server_free(s->pop3);
@@ -405,6 +421,7 @@ int server_run(const struct server_start *start)
 	err e = open_all(&s);
 	if (e.code == ERR_OK) {
 		say_ready(&s);
+		sending_start(s.sending);
 		serve_until_drained(&s);
 		drain(&s);
 	} else {

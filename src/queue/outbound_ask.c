@@ -1,0 +1,98 @@
+/* What DNS says of a domain or a host just now, in sentences for people. */
+#include <stdlib.h>
+
+#include "base/limits.h"
+#include "queue/outbound_internal.h"
+
+enum { SENTENCES_MOST = LIMIT_MX_HOSTS + 1, ASKING_ARENA = 64 * LIMIT_KB };
+
+struct asking {
+	struct arena arena; /* holds it */
+	struct outbound_question *question;
+	struct mx_query query;
+	const char *sentences[SENTENCES_MOST];
+};
+
+static const char *status_sentence(const struct mx_query *q)
+{
+	switch (q->result.status) {
+	case MX_FOUND:
+		break;
+	case MX_NULL:
+		return "DNS: it takes no mail (null MX); mail to it comes back";
+	case MX_NO_DOMAIN:
+		return q->host ? "DNS: there is no such host; mail waits until there is"
+		               : "DNS: there is no such domain; mail to it comes back";
+	case MX_NO_ADDRESS:
+		return "DNS: none of its hosts has an address; mail to it comes back";
+	case MX_LOOP:
+		return "DNS: its mail server is this one, which does not keep its mail; mail to it comes "
+		       "back: postrider domain add, or a route";
+	case MX_PRIVATE:
+		return "DNS: its mail servers have private addresses only; mail to it comes back unless "
+		       "outbound.allow_private is true";
+	case MX_TEMPORARY:
+		return "DNS: no answer just now; mail waits";
+	}
+	return "";
+}
+
+static const char *host_sentence(struct asking *a, size_t host)
+{
+	const struct mx_result *r = &a->query.result;
+	struct buf text;
+
+	buf_init(&text, &a->arena, 4 * LIMIT_KB);
+	buf_add(&text, STR("DNS: "));
+	if (!a->query.host)
+		buf_add_format(&text, "MX %u ", r->hosts[host].preference);
+	buf_add(&text, r->hosts[host].name);
+	const char *before = " at ";
+	for (size_t i = 0; i < r->address_count; i++) {
+		if (r->addresses[i].host != host)
+			continue;
+		buf_add(&text, str_of(before));
+		ip_format(&text, r->addresses[i].address);
+		before = ", ";
+	}
+	if (before[0] == ' ')
+		buf_add(&text, STR(", without an address that can be used now"));
+	if (r->hosts[host].secure)
+		buf_add(&text, STR(" (validated)"));
+	return buf_err(&text).code == ERR_OK ? arena_z(&a->arena, buf_str(&text)) : NULL;
+}
+
+static void answer(struct mx_query *query)
+{
+	struct asking *a = query->user;
+	struct outbound_question *question = a->question;
+	struct arena arena = a->arena;
+	size_t n = 0;
+
+	if (query->result.status != MX_FOUND)
+		a->sentences[n++] = status_sentence(query);
+	for (size_t i = 0; query->result.status == MX_FOUND && i < query->result.host_count; i++) {
+		a->sentences[n] = host_sentence(a, i);
+		n += a->sentences[n] != NULL;
+	}
+	arena = a->arena;
+	question->sentences = a->sentences;
+	question->count = n;
+	question->done(question);
+	arena_reset(&arena);
+}
+
+void outbound_ask(struct outbound *o, struct outbound_question *question)
+{
+	struct arena arena;
+
+	arena_init(&arena, NULL, ASKING_ARENA);
+	struct asking *a = arena_new(&arena, struct asking, 1);
+	assert(a); /* one page */
+	a->arena = arena;
+	a->question = question;
+	a->query = (struct mx_query){
+		.domain = question->name, .host = question->is_host, .done = answer, .user = a
+	};
+	mx_resolve(o->given.mx, &a->query);
+}

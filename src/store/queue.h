@@ -120,7 +120,8 @@ void queue_close(struct queue_message *message);
 err queue_read_summary(struct store *store, struct arena *arena, uint64_t queue_id, str *out) MUST_USE;
 
 /* Before anything is committed. From here on `queued` hears of each message's new rows when they are durable,
- * on the committer's thread, before whoever waits for the commit; it is quick. */
+ * on the committer's thread, before whoever waits for the commit; it is quick. Rows that are not to be sent
+ * before a time have it as due_ms, all of a message the same. */
 void store_on_queued(struct store *store,
                      void (*queued)(void *user, const struct queue_row *rows, size_t count), void *user);
 

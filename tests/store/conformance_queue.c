@@ -11,14 +11,17 @@ enum { HEARD_MOST = 4096 };
 
 static struct {
 	uint64_t ids[HEARD_MOST];
+	int64_t due_ms; /* of the last */
 	size_t count;
 } heard;
 
 static void hear(void *user, const struct queue_row *rows, size_t count)
 {
 	(void)user;
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < count; i++) {
 		heard.ids[heard.count++] = rows[i].queue_id;
+		heard.due_ms = rows[i].due_ms;
+	}
 }
 
 static int setup(void **state)
@@ -75,6 +78,14 @@ static size_t due(struct fixture *f, int64_t until_ms, struct queue_row *rows, s
 	size_t count;
 
 	assert_err(queue_read_due(f->store, &f->arena, until_ms, 0, 0, rows, room, &count), ERR_OK);
+	return count;
+}
+
+static uint64_t count_due(struct fixture *f, int64_t until_ms)
+{
+	uint64_t count = UINT64_MAX;
+
+	assert_err(queue_count_due(f->store, until_ms, &count), ERR_OK);
 	return count;
 }
 
@@ -314,9 +325,15 @@ static void test_hold_until(void **state)
 	struct queue_row rows[2];
 
 	assert_err(enqueue(f, octets(f, 10), &t, 1, &later), ERR_OK);
-	assert_int_equal(heard.count, 0);
+	assert_int_equal(heard.count, 1);
+	assert_int_equal(heard.due_ms, 9000);
 	assert_int_equal(fresh(f, rows, 2), 0);
 	assert_int_equal(next_due(f, 0), 9000);
+	assert_int_equal(count_due(f, 8999), 0);
+	assert_int_equal(count_due(f, 9000), 1);
+	t = to("b@e.example", "e.example");
+	assert_err(enqueue(f, octets(f, 10), &t, 1, &(struct queue_envelope){ 0 }), ERR_OK);
+	assert_int_equal(heard.due_ms, 0);
 }
 
 /* Pages are no longer than they may be and go on where the last one ended. */

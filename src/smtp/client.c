@@ -167,7 +167,6 @@ void client_message_over(struct smtp_client *c)
 	if (c->step == STEP_OVER)
 		return; /* with the connection: the descriptor may still be read */
 	c->tx = (struct client_transaction){ 0 };
-	c->messages++;
 	if (c->hello.mail_max > 0 && c->messages >= c->hello.mail_max)
 		c->last = true;
 	rest(c, CLIENT_DONE);

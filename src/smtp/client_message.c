@@ -548,6 +548,7 @@ void smtp_client_send(struct smtp_client *client, struct client_message *message
 	client->tx.pipelined = client->hello.extensions & HELLO_PIPELINING;
 	message->passed_dsn = client->hello.extensions & HELLO_DSN;
 	message->began = true;
+	client->messages++; /* RFC 9422 §4.1 counts MAIL, whatever comes of it */
 	client_await(client, client->rset_due ? STEP_RSET : STEP_MAIL);
 	if (client->tx.pipelined)
 		write_group(client);

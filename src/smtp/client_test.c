@@ -56,6 +56,12 @@ static const struct row good[] = {
 	  "T\n" PLAIN MAIL OK250 ANN OK250 "C DATA\nS 354 go\nD\n" OK250 QUIT, "S/", CLIENT_END_QUIT, NULL },
 	{ "held and released", HOLD, 1, 1, PIPE MAIL ANN "C DATA\n" OK250 OK250 "S 354 go\nD\n" OK250 QUIT,
 	  "S/", CLIENT_END_QUIT, NULL },
+	{ "held for a while", HOLD | LATE, 2, 1,
+	  PIPE MAIL ANN "C DATA\n" OK250 OK250 "S 354 go\nD\n" OK250 MAIL ANN "C DATA\n" OK250 OK250
+	                "S 354 go\nD\n" OK250 QUIT,
+	  "S/S/", CLIENT_END_QUIT, NULL },
+	{ "a chunk held for a while", HOLD | LATE, 1, 1, CHUNK MAIL ANN OK250 OK250 BDAT OK250 QUIT, "S/",
+	  CLIENT_END_QUIT, NULL },
 	{ "a chunk held and released", HOLD, 1, 1, CHUNK MAIL ANN OK250 OK250 BDAT OK250 QUIT, "S/",
 	  CLIENT_END_QUIT, NULL },
 	{ "AUTH PLAIN", LOGIN | REQUIRE, 1, 1,
@@ -65,6 +71,10 @@ static const struct row good[] = {
 	{ "AUTH LOGIN, in the clear where that may be", LOGIN | IN_CLEAR, 1, 1,
 	  HELLO "S 250-mx\nS 250 AUTH LOGIN\nC AUTH LOGIN\nS 334 VXNlcm5hbWU6\nC YW5u\nS 334 UGFzc3dvcmQ6\n"
 	        "C c2VjcmV0\nS 235 ok\n" MAIL OK250 ANN OK250 "C DATA\nS 354 go\nD\n" OK250 QUIT,
+	  "S/", CLIENT_END_QUIT, NULL },
+	{ "AUTH SCRAM-SHA-256, in the clear", LOGIN, 1, 1,
+	  HELLO "S 250-mx\nS 250 AUTH PLAIN SCRAM-SHA-256\nM\nS 235 ok\n" MAIL OK250 ANN OK250
+	        "C DATA\nS 354 go\nD\n" OK250 QUIT,
 	  "S/", CLIENT_END_QUIT, NULL },
 	{ "AUTH CRAM-MD5 in the clear", LOGIN, 1, 1,
 	  HELLO
@@ -110,11 +120,29 @@ static void test_split(void **state)
 		assert_true(talk_goes(&good[i], true));
 }
 
+/* The other end goes after each line of each script. Nobody is told more than was said (toy_talk.c). */
+static void test_cut(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+		size_t lines = 1;
+		for (const char *c = good[i].script; *c; c++)
+			lines += *c == '\n';
+		for (size_t at = 0; at < lines; at++) {
+			struct ours o = talk(&good[i], at, false);
+			print_message("%s, %zu: %s %d, %s\n", good[i].name, at, o.fates, (int)o.end, o.why);
+			assert_true(o.end != CLIENT_END_NONE);
+			assert_true(strlen(o.fates) <= strlen(good[i].fates));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_cut),
 	};
 
 	talk_set_up();

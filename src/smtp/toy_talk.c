@@ -1,16 +1,11 @@
 #include "smtp/toy_talk.h"
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "net/link.h"
-
-/* --- the other end --- */
 
 static struct net_client *net;
 static struct work *work;
@@ -18,162 +13,36 @@ static struct loops *loops;
 static struct arena arena;
 static struct tls_certificate certificate;
 
-static void say_octets(struct peer *p, const char *octets, size_t len)
-{
-	size_t step = p->split ? 1 : len;
-
-	for (size_t i = 0; i < len; i += step) {
-		if (p->tls)
-			(void)toy_tls_send(p->tls, octets + i, step);
-		else
-			(void)!send(p->fd, octets + i, step, MSG_NOSIGNAL);
-		if (p->split)
-			usleep(50);
-	}
-}
-
-/* One octet; false at the end. */
-static bool hear_octet(struct peer *p, char *c)
-{
-	return p->tls ? toy_tls_receive(p->tls, c, 1) == 1 : recv(p->fd, c, 1, 0) == 1;
-}
-
-static void hear(struct peer *p, const char *expected, size_t len)
-{
-	char got[512] = "";
-	size_t n = 0;
-
-	while (n < len && n < sizeof got - 1 && hear_octet(p, got + n))
-		n++;
-	if ((n != len || memcmp(got, expected, len) != 0) && !p->wrong[0])
-		snprintf(p->wrong, sizeof p->wrong, "expected '%.*s', heard '%.100s'", (int)len, expected,
-		         got);
-}
-
-static void hear_any_line(struct peer *p)
-{
-	for (char c = 0; c != '\n';)
-		if (!hear_octet(p, &c))
-			break;
-}
-
-static void begin_tls(struct peer *p) { p->tls = toy_tls_accept(p->fd, &certificate); }
-
-static void say_escaped(struct peer *p, str text)
-{
-	char octets[512];
-	size_t n = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		bool escape = text.ptr[i] == '\\' && i + 1 < text.len;
-		char c = text.ptr[i += escape];
-		octets[n++] = (char)(!escape ? c : c == 'r' ? '\r' : c == 'n' ? '\n' : c == '0' ? '\0' : c);
-	}
-	say_octets(p, octets, n);
-}
-
-static void say_without_end(struct peer *p)
-{
-	char many[4096];
-
-	memset(many, 'x', sizeof many);
-	memcpy(many, "220-", 4);
-	while (send(p->fd, many, sizeof many, MSG_NOSIGNAL) > 0)
-		;
-}
-
-/* False: closes. */
-static bool play_line(struct peer *p, str line)
-{
-	char text[512];
-	const str rest = line.len > 2 ? str_from(line, 2) : STR("");
-	int len = snprintf(text, sizeof text, STR_FMT "\r\n", STR_ARG(rest));
-
-	switch (line.ptr[0]) {
-	case 'S':
-		say_octets(p, text, (size_t)len);
-		return true;
-	case 's':
-		say_escaped(p, rest);
-		return true;
-	case 'C':
-		hear(p, text, (size_t)len);
-		return true;
-	case '?':
-		hear_any_line(p);
-		return true;
-	case 'D':
-		hear(p, CONTENT_WIRE, strlen(CONTENT_WIRE));
-		return true;
-	case 'B':
-		hear(p, CONTENT, strlen(CONTENT));
-		return true;
-	case 'T':
-		begin_tls(p);
-		return true;
-	case 'G':
-		hear_octet(p, text);
-		say_octets(p, "what is this?\r\n", 15);
-		return true;
-	case 'E':
-		say_without_end(p);
-		return true;
-	case 'W':
-		while (hear_octet(p, text))
-			;
-		return false;
-	default:
-		return false;
-	}
-}
-
-static void *run_peer(void *user)
-{
-	struct peer *p = user;
-	const struct timeval patience = { .tv_sec = 10 };
-	const int one = 1;
-	str script = str_of(p->script);
-	bool goes_on = true;
-
-	p->fd = accept(p->listening, NULL, NULL);
-	(void)setsockopt(p->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	(void)setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-	for (size_t i = 0; goes_on && script.len > 0; i++)
-		goes_on = i < p->stop_after && play_line(p, str_cut(&script, '\n'));
-	if (goes_on)
-		play_line(p, STR("W"));
-	if (p->tls)
-		toy_tls_shutdown(p->tls);
-	toy_tls_free(p->tls);
-	close(p->fd);
-	return NULL;
-}
-
-static void start_peer(struct peer *p)
-{
-	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t size = sizeof sa;
-
-	p->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert(p->listening >= 0);
-	assert(bind(p->listening, (struct sockaddr *)&sa, size) == 0);
-	assert(listen(p->listening, 4) == 0);
-	assert(getsockname(p->listening, (struct sockaddr *)&sa, &size) == 0);
-	p->port = ntohs(sa.sin_port);
-	assert(pthread_create(&p->thread, NULL, run_peer, p) == 0);
-}
-
-static void end_peer(struct peer *p)
-{
-	pthread_join(p->thread, NULL);
-	close(p->listening);
-}
-
 /* --- our end --- */
 
 static const char *const addresses[RECIPIENTS_MAX] = { "ann@shop.example", "bob@shop.example",
 	                                               "cy@other.example", "di@third.example",
 	                                               "ed@shop.example" };
+
+static void release_late(struct timer *timer)
+{
+	smtp_client_release(CONTAINER(timer, struct ours, timer)->client);
+}
+
+/* What no answer may say, whatever the server did. */
+static bool is_wrong(const struct ours *o, const struct client_recipient *r)
+{
+	const struct client_message *m = &o->message;
+
+	switch (r->fate) {
+	case CLIENT_FATE_SENT:
+		return !m->dotted || !r->answered;
+	case CLIENT_FATE_LATER:
+		return !r->answered && !m->dotted && !(o->flags & DAMAGED);
+	case CLIENT_FATE_NONE:
+		return !r->answered && m->dotted && !(o->flags & LIMITED);
+	case CLIENT_FATE_NEVER:
+		return !r->answered;
+	case CLIENT_FATE_LACKS:
+		return m->began || m->lack == LACKS_NOTHING;
+	}
+	return true;
+}
 
 static void give_message(struct ours *o)
 {
@@ -200,7 +69,9 @@ static void give_message(struct ours *o)
 	o->sending = true;
 	smtp_client_send(o->client, &o->message, o->flags & HOLD);
 	o->wrong |= !o->sending; /* DONE from within */
-	if ((o->flags & HOLD) && !(o->flags & NEVER_RELEASE) && o->given % 2)
+	if (o->flags & LATE)
+		loop_timer_set(o->options.loop, &o->timer, 200);
+	else if ((o->flags & HOLD) && !(o->flags & NEVER_RELEASE))
 		smtp_client_release(o->client);
 	if (o->flags & ABORT)
 		smtp_client_abort(o->client);
@@ -212,11 +83,12 @@ static void note_message(struct ours *o)
 
 	o->wrong |= !o->sending;
 	o->sending = false;
+	loop_timer_set(o->options.loop, &o->timer, 0);
 	for (size_t i = 0; i < o->recipients; i++) {
 		o->fates[o->fates_len++] = letters[o->to[i].fate];
 		if (o->to[i].reply.len > 0)
 			snprintf(o->reply, sizeof o->reply, STR_FMT, STR_ARG(o->to[i].reply));
-		o->wrong |= o->to[i].answered != (o->to[i].code != 0);
+		o->wrong |= o->to[i].answered != (o->to[i].code != 0) || is_wrong(o, &o->to[i]);
 	}
 	o->fates[o->fates_len++] = '/';
 	o->began = o->message.began;
@@ -230,7 +102,7 @@ static void next(struct ours *o)
 		return;
 	if (o->given < o->messages)
 		give_message(o);
-	else
+	else if (!(o->flags & STAY))
 		smtp_client_quit(o->client);
 }
 
@@ -240,6 +112,7 @@ static void gone(struct ours *o)
 	str reply, why;
 
 	o->wrong |= o->sending;
+	loop_timer_set(o->options.loop, &o->timer, 0);
 	o->end = smtp_client_end(o->client, &o->code, &status, &reply, &why);
 	snprintf(o->said, sizeof o->said, STR_FMT, STR_ARG(reply));
 	snprintf(o->why, sizeof o->why, STR_FMT, STR_ARG(why));
@@ -321,16 +194,17 @@ static void play(struct ours *o, struct peer *p)
 	assert(write(o->fd, "???" CONTENT, 3 + strlen(CONTENT)) == 3 + strlen(CONTENT));
 	arena_init(&o->arena, NULL, LIMIT_MB);
 	if (p->script)
-		start_peer(p);
+		peer_start(p);
 	set_options(o, p);
 	sem_init(&o->done, 0, 0);
 	o->post.run = open_run;
+	o->timer.fire = release_late;
 	loop_post(o->options.loop, &o->post);
 	while (sem_wait(&o->done) != 0)
 		;
 	sem_destroy(&o->done);
 	if (p->script)
-		end_peer(p);
+		peer_end(p);
 	arena_reset(&o->arena);
 	close(o->fd);
 	o->fates[o->fates_len] = '\0';
@@ -343,7 +217,9 @@ static void play(struct ours *o, struct peer *p)
 
 struct ours talk(const struct row *row, size_t stop_after, bool split)
 {
-	struct peer p = { .script = row->script, .stop_after = stop_after, .split = split };
+	struct peer p = {
+		.script = row->script, .certificate = &certificate, .stop_after = stop_after, .split = split
+	};
 	struct ours o = { .flags = row->flags, .messages = row->messages, .recipients = row->recipients };
 
 	play(&o, &p);

@@ -9,6 +9,7 @@
  *   T         begins TLS          G         says garbage where TLS is due
  *   X         closes              W         says nothing any more, until the other end closes
  *   E         says octets without end
+ *   M         takes a login by SCRAM up to the 235   m         up to a challenge that takes a worker long
  * After the last line it waits for the other end to close. */
 #ifndef SMTP_TOY_TALK_H
 #define SMTP_TOY_TALK_H
@@ -41,7 +42,11 @@ enum {
 	TOKEN = 1 << 12,
 	IN_CLEAR = 1 << 13, /* a password may go in the clear */
 	NEVER_RELEASE = 1 << 14,
-	ABORT = 1 << 15, /* as soon as a message was given */
+	ABORT = 1 << 15,   /* as soon as a message was given */
+	LATE = 1 << 16,    /* released after a while */
+	STAY = 1 << 17,    /* says QUIT never */
+	LIMITED = 1 << 18, /* not all recipients are asked for */
+	WHOLE = 1 << 19,   /* it matters what comes in one piece */
 };
 
 /* The other end. */
@@ -51,6 +56,7 @@ struct peer {
 	const char *script;
 	size_t stop_after; /* lines of the script; then it closes */
 	bool split;        /* every octet alone */
+	const struct tls_certificate *certificate;
 	struct toy_tls *tls;
 	char wrong[256];
 	pthread_t thread;
@@ -79,6 +85,7 @@ struct ours {
 	char unheard[256]; /* by the other end: what the script expected */
 	enum client_lack lack;
 	err begun;
+	struct timer timer;
 	sem_t done;
 };
 
@@ -105,6 +112,10 @@ struct row {
 #define QUIT "C QUIT\nS 221 bye\n"
 #define BDAT "C BDAT 39 LAST\nB\n"
 #define HELLO_TLS "S 220 hi\nC EHLO me.example\nS 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nT\n"
+
+/* The other end: listens, and plays its script; waits for its end. */
+void peer_start(struct peer *p);
+void peer_end(struct peer *p);
 
 /* Plays a row; the script ends, and the connection, after `stop_after` lines; `split`: each octet of the
  * other end comes alone. What no conversation may show is asserted. */

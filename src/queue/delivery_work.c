@@ -63,7 +63,7 @@ static void put_back(struct delivery *d, struct shipment *s)
 	d->current = NULL;
 	outbound_lock(o);
 	schedule_finished(o->schedule, d->os->site, s->rows.lane, true);
-	site_quota_give_back(d->os, s->granted, clock_now());
+	site_quota_give_back(d->os, s->granted, s->granted_ms);
 	if (s->opened)
 		shipment_return(s, 0, s->count + s->others);
 	else
@@ -130,6 +130,7 @@ static struct shipment *take(struct delivery *d)
 		return NULL;
 	}
 	s->granted = (uint32_t)rows.count;
+	s->granted_ms = now_ms;
 	return s;
 }
 
@@ -217,7 +218,7 @@ static void judge(struct delivery *d, struct shipment *s)
 		                     s->granted - (s->asked ? (uint32_t)s->count : 0) +
 		                             count_fate(s, CLIENT_FATE_NONE) +
 		                             count_fate(s, CLIENT_FATE_LACKS),
-		                     clock_now());
+		                     s->granted_ms);
 	s->answered = answered;
 	if (answered) {
 		d->worked = true;

@@ -155,7 +155,7 @@ void host_set_tls_broken(struct outbound *o, str host, int64_t until_ms);
 
 /* How many recipients the site's route may be given now, at most `wanted`; 0: none before *until_ms. */
 uint32_t site_quota_take(struct outbound_site *os, uint32_t wanted, int64_t now_ms, int64_t *until_ms);
-void site_quota_give_back(struct outbound_site *os, uint32_t count, int64_t now_ms);
+void site_quota_give_back(struct outbound_site *os, uint32_t count, int64_t taken_ms);
 
 /* None of its hosts could be used: it is left alone. Until when. */
 int64_t site_fail(struct outbound_site *os, int64_t now_ms);
@@ -214,7 +214,8 @@ struct shipment {
 	struct client_message mail;
 	struct client_recipient *asked;
 	struct shipment_fault fault; /* without a delivery */
-	uint32_t granted;            /* of its route's quota */
+	uint32_t granted;            /* of its route's quota, */
+	int64_t granted_ms;          /* and when */
 	/* settling */
 	str remote_host, tls;
 	ip remote_ip;

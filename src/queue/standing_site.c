@@ -156,14 +156,14 @@ uint32_t site_quota_take(struct outbound_site *os, uint32_t wanted, int64_t now_
 	return granted;
 }
 
-void site_quota_give_back(struct outbound_site *os, uint32_t count, int64_t now_ms)
+void site_quota_give_back(struct outbound_site *os, uint32_t count, int64_t taken_ms)
 {
 	struct route_entry limits;
 
 	if (!os->quota || count == 0)
 		return;
 	limits = limits_of(os->quota);
-	quota_give_back(&os->quota->quota, &limits, count, now_ms);
+	quota_give_back(&os->quota->quota, &limits, count, taken_ms);
 }
 
 /* --- sites --- */

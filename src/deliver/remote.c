@@ -35,7 +35,8 @@ static bool add_literal(struct buf *out, str domain)
 	if (!scan_char(&s, '['))
 		return false;
 	scan_word_nocase(&s, STR("IPv6:"));
-	if (ip_parse(str_slice(domain, s.at, domain.len - 1), &address).code != ERR_OK)
+	str rest = scan_rest(&s), text = str_cut(&rest, ']');
+	if (rest.len > 0 || ip_parse(text, &address).code != ERR_OK)
 		return false;
 	buf_add_char(out, '[');
 	ip_format_literal(out, address);

@@ -32,6 +32,8 @@ static const struct {
 	{ "j\xc3\xb6rg", "far.example", "j\xc3\xb6rg@far.example", "far.example" },
 	{ "ann", "[192.0.2.1]", "ann@[192.0.2.1]", "[192.0.2.1]" },
 	{ "ann", "[ipv6:2001:DB8:0::1]", "ann@[IPv6:2001:db8::1]", "[IPv6:2001:db8::1]" },
+	{ "ann", "[", "ann@[", "[" }, /* no path has these (smtp/path.h) */
+	{ "ann", "[192.0.2.1]x", "ann@[192.0.2.1]x", "[192.0.2.1]x" },
 	{ "ann", "\xff.example", NULL, NULL },
 };
 

@@ -212,6 +212,16 @@ static const struct row rows[] = {
 	{ "no answer to the content", FAST, 1, 1, PLAIN MAIL "S 250 ok\n" ANN "S 250 ok\n" DATA "W\n", "L/",
 	  CLIENT_END_TIMEOUT, NULL },
 	{ "half an answer", FAST, 1, 1, PLAIN MAIL "s 250 o\nW\n", "-/", CLIENT_END_TIMEOUT, NULL },
+	{ "an answer that dribbles", FAST, 1, 1, PLAIN MAIL "d\n", "-/", CLIENT_END_TIMEOUT, NULL },
+	{ "much content is not read", FAST | BIG, 1, 1,
+	  PLAIN MAIL "S 250 ok\n" ANN "S 250 ok\nC DATA\nS 354 go\nZ\n", "-/", CLIENT_END_TIMEOUT, NULL },
+	{ "much content is refused before it is there", BIG | FAST, 1, 1,
+	  PLAIN MAIL "S 250 ok\n" ANN "S 250 ok\nC DATA\nS 354 go\np\nS 552 5.3.4 too large\nZ\n", "N/", LOST,
+	  "552 5.3.4 too large" },
+	{ "much content is taken before it is there", BIG | FAST, 1, 1,
+	  PLAIN MAIL "S 250 ok\n" ANN "S 250 ok\nC DATA\nS 354 go\np\nS 250 thanks\nZ\n", "-/", BROKEN,
+	  NULL },
+	{ "nobody listens", UNIX, 1, 1, NULL, "", CLIENT_END_UNREACHABLE, NULL },
 	{ "no answer to QUIT", FAST, 0, 1, PLAIN "W\n", "", QUITS, NULL },
 };
 

@@ -1,5 +1,6 @@
 /* smtp/client_internal.h: the conversation as its files see it: client.c (the connection, its events and its
- * end), client_begin.c (greeting to TLS), client_login.c (AUTH), client_message.c (MAIL to the last answer).
+ * end), client_begin.c (greeting to TLS), client_login.c (AUTH), client_message.c (MAIL
+ * to DATA), client_content.c (the rest of a message), client_answer.c (what becomes of recipients).
  *
  * One step at a time is waited for: what the next reply answers. `due` counts the replies that are owed for
  * what was written; one that nobody owes is never taken for an answer (RFC 2920 §3.1).
@@ -124,20 +125,45 @@ void client_begin_login(struct smtp_client *c);
 void client_take_auth(struct smtp_client *c, const struct client_reply *reply);
 void client_forget_login(struct smtp_client *c);
 
-/* --- client_message.c --- */
+/* --- client_message.c: MAIL to DATA --- */
 void client_take_rset(struct smtp_client *c, const struct client_reply *reply);
 void client_take_mail(struct smtp_client *c, const struct client_reply *reply);
 void client_take_rcpt(struct smtp_client *c, const struct client_reply *reply);
 void client_take_data(struct smtp_client *c, const struct client_reply *reply);
+
+/* --- client_content.c: the content and what is said to it --- */
+/* As one chunk, or by DATA? */
+bool client_wants_chunk(const struct smtp_client *c, const struct client_message *m);
+void client_write_chunk(struct smtp_client *c);
+/* After 354: the content, and its end where it is not held. */
+void client_write_data(struct smtp_client *c);
+void client_write_end(struct smtp_client *c);
+/* All that was written is out. */
+void client_content_drained(struct smtp_client *c);
 /* Before the content's end was sent. */
 void client_take_held(struct smtp_client *c, const struct client_reply *reply);
 void client_take_end(struct smtp_client *c, const struct client_reply *reply);
+
+/* --- client_answer.c: what becomes of recipients --- */
+struct client_recipient *client_recipient_at(const struct smtp_client *c, size_t i);
+/* Taken by RCPT, and nothing was said of it since. */
+bool client_is_accepted(const struct client_recipient *r);
+enum client_fate client_fate_of(const struct client_reply *reply);
+/* "550 5.1.1 no such user", in the message's arena. */
+str client_keep_reply(const struct smtp_client *c, const struct client_reply *reply);
+void client_settle(struct client_recipient *r, enum client_fate fate, const struct client_reply *reply,
+                   str kept);
+/* The same answer for all that the server took, or for `everybody` that was to be asked. */
+void client_settle_all(struct smtp_client *c, enum client_fate fate, const struct client_reply *reply,
+                       bool everybody);
+/* Nobody answered. */
+void client_settle_unanswered(struct client_recipient *r, enum client_fate fate, str words);
 /* 421 where the content is answered. */
 void client_content_shut(struct smtp_client *c, const struct client_reply *reply);
-/* The content is out, so far as it may. */
-void client_content_drained(struct smtp_client *c);
 /* The connection is gone: those without an answer get ours. `damaged`: the content could not be read. */
 void client_message_lost(struct smtp_client *c, bool damaged);
+/* 3xx where nothing was asked to go on: ends the conversation. */
+bool client_is_senseless(struct smtp_client *c, const struct client_reply *reply);
 
 static inline unsigned client_class(const struct client_reply *reply) { return reply->code / 100u; }
 

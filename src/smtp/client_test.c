@@ -103,6 +103,14 @@ static const struct row good[] = {
 	  "s 220 hi\\n\nC EHLO me.example\ns 250-mx\\n250 PIPELINING\\n\n" MAIL ANN
 	  "C DATA\ns 250\\n250 ok\\n354 go\\n\nD\ns 250-a\\n250 b\\n\n" QUIT,
 	  "S/", CLIENT_END_QUIT, "250 a b" },
+	{ "much content", BIG, 1, 1, PLAIN MAIL OK250 ANN OK250 "C DATA\nS 354 go\nL\n" OK250 QUIT, "S/",
+	  CLIENT_END_QUIT, NULL },
+	{ "much content under TLS, held for a while", BIG | TLS_FIRST | HOLD | LATE, 1, 1,
+	  "T\n" PLAIN MAIL OK250 ANN OK250 "C DATA\nS 354 go\nL\n" OK250 QUIT, "S/", CLIENT_END_QUIT, NULL },
+	{ "lmtp by a unix socket", LMTP | UNIX, 1, 2,
+	  "S 220 hi\nC LHLO me.example\nS 250-mx\nS 250 PIPELINING\n" MAIL ANN BOB
+	  "C DATA\n" OK250 OK250 OK250 "S 354 go\nD\n" OK250 OK250 QUIT,
+	  "SS/", CLIENT_END_QUIT, NULL },
 	{ "no message", 0, 0, 1, PLAIN QUIT, "", CLIENT_END_QUIT, NULL },
 };
 
@@ -120,13 +128,33 @@ static void test_split(void **state)
 		assert_true(talk_goes(&good[i], true));
 }
 
+/* As many as a transaction may have, in a few writes. */
+static void test_many(void **state)
+{
+	static char script[LIMIT_TRANSACTION_RECIPIENTS * 64], fates[LIMIT_TRANSACTION_RECIPIENTS + 2];
+	struct row row = { "many recipients", 0,   1, LIMIT_TRANSACTION_RECIPIENTS, script, fates,
+		           CLIENT_END_QUIT,   NULL };
+	const size_t count = LIMIT_TRANSACTION_RECIPIENTS;
+
+	(void)state;
+	strcpy(script, PIPE MAIL);
+	for (size_t i = 0; i < count + 1; i++) /* and DATA */
+		strcat(script, "?\n");
+	for (size_t i = 0; i < count + 1; i++) {
+		strcat(script, i == 50 ? "S 550 no\n" : "S 250 ok\n");
+		fates[i] = i < count ? i == 49 ? 'N' : 'S' : '/';
+	}
+	strcat(script, "S 354 go\nD\nS 250 ok\n" QUIT);
+	assert_true(talk_goes(&row, false));
+}
+
 /* The other end goes after each line of each script. Nobody is told more than was said (toy_talk.c). */
 static void test_cut(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-		size_t lines = 1;
-		for (const char *c = good[i].script; *c; c++)
+		size_t lines = good[i].flags & BIG ? 0 : 1;
+		for (const char *c = good[i].script; *c && lines > 0; c++)
 			lines += *c == '\n';
 		for (size_t at = 0; at < lines; at++) {
 			struct ours o = talk(&good[i], at, false);
@@ -142,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_cut),
 	};
 

@@ -2,6 +2,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "auth/mechanism.h"
@@ -130,6 +131,35 @@ static void say_without_end(struct peer *p)
 		;
 }
 
+/* Up to the final dot. */
+static void hear_big(struct peer *p)
+{
+	static char octets[65536];
+	char end[5] = "";
+
+	while (memcmp(end, "\r\n.\r\n", 5) != 0) {
+		ssize_t n = p->tls ? toy_tls_receive(p->tls, octets, sizeof octets)
+		                   : recv(p->fd, octets, sizeof octets, 0);
+		if (n <= 0) {
+			snprintf(p->wrong, sizeof p->wrong, "the content did not end");
+			return;
+		}
+		for (ssize_t i = n > 5 ? n - 5 : 0; i < n; i++) {
+			memmove(end, end + 1, 4);
+			end[4] = octets[i];
+		}
+	}
+}
+
+static void dribble(struct peer *p)
+{
+	const int brief = 50000;
+
+	say_octets(p, "250-", 4);
+	while (send(p->fd, "x", 1, MSG_NOSIGNAL) == 1)
+		usleep(brief);
+}
+
 /* False: closes. */
 static bool play_line(struct peer *p, str line)
 {
@@ -163,6 +193,18 @@ static bool play_line(struct peer *p, str line)
 		hear_octet(p, text);
 		say_octets(p, "what is this?\r\n", 15);
 		return true;
+	case 'L':
+		hear_big(p);
+		return true;
+	case 'p':
+		usleep(100000);
+		return true;
+	case 'Z':
+		sleep(1);
+		return false;
+	case 'd':
+		dribble(p);
+		return false;
 	case 'M':
 	case 'm':
 		play_scram(p, line.ptr[0] == 'm');
@@ -201,17 +243,33 @@ static void *run_peer(void *user)
 	return NULL;
 }
 
-void peer_start(struct peer *p)
+static void bind_tcp(struct peer *p)
 {
 	struct sockaddr_in sa = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof sa;
 
 	p->listening = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	assert(p->listening >= 0);
 	assert(bind(p->listening, (struct sockaddr *)&sa, size) == 0);
-	assert(listen(p->listening, 4) == 0);
 	assert(getsockname(p->listening, (struct sockaddr *)&sa, &size) == 0);
 	p->port = ntohs(sa.sin_port);
+}
+
+static void bind_unix(struct peer *p)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", p->path);
+	p->listening = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert(bind(p->listening, (struct sockaddr *)&sa, sizeof sa) == 0);
+}
+
+void peer_start(struct peer *p)
+{
+	if (p->path[0])
+		bind_unix(p);
+	else
+		bind_tcp(p);
+	assert(listen(p->listening, 4) == 0);
 	assert(pthread_create(&p->thread, NULL, run_peer, p) == 0);
 }
 
@@ -219,4 +277,6 @@ void peer_end(struct peer *p)
 {
 	pthread_join(p->thread, NULL);
 	close(p->listening);
+	if (p->path[0])
+		unlink(p->path);
 }

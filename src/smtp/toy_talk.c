@@ -15,9 +15,9 @@ static struct tls_certificate certificate;
 
 /* --- our end --- */
 
-static const char *const addresses[RECIPIENTS_MAX] = { "ann@shop.example", "bob@shop.example",
-	                                               "cy@other.example", "di@third.example",
-	                                               "ed@shop.example" };
+static const char *const addresses[] = { "ann@shop.example", "bob@shop.example", "cy@other.example",
+	                                 "di@third.example", "ed@shop.example" };
+enum { ADDRESSES = sizeof addresses / sizeof *addresses };
 
 static void release_late(struct timer *timer)
 {
@@ -46,12 +46,12 @@ static bool is_wrong(const struct ours *o, const struct client_recipient *r)
 
 static void give_message(struct ours *o)
 {
-	size_t size = strlen(CONTENT) - (o->flags & NO_LINE_END ? 2 : 0);
+	size_t size = o->flags & BIG ? BIG_SIZE : strlen(CONTENT) - (o->flags & NO_LINE_END ? 2 : 0);
 
 	arena_reset(&o->arena);
 	memset(o->to, 0, sizeof o->to);
 	for (size_t i = 0; i < o->recipients; i++)
-		o->to[i].forward_path = str_of(addresses[i]);
+		o->to[i].forward_path = str_of(addresses[i % ADDRESSES]);
 	o->message = (struct client_message){
 		.mail = { .reverse_path = STR("me@here.example"), .size = size },
 		.recipients = o->to,
@@ -187,15 +187,32 @@ static void set_options(struct ours *o, const struct peer *p)
 	assert(ip_parse(STR("127.0.0.1"), &o->options.target.address).code == ERR_OK);
 }
 
+/* Lines of 100 octets. */
+static void make_big(struct ours *o)
+{
+	static char line[100];
+
+	memset(line, 'x', sizeof line);
+	memcpy(line + sizeof line - 2, "\r\n", 2);
+	for (size_t at = 0; at < BIG_SIZE; at += sizeof line)
+		assert(pwrite(o->fd, line, sizeof line, (off_t)(3 + at)) == sizeof line);
+}
+
 /* Plays our end against the script. */
 static void play(struct ours *o, struct peer *p)
 {
 	o->fd = memfd_create("content", MFD_CLOEXEC);
 	assert(write(o->fd, "???" CONTENT, 3 + strlen(CONTENT)) == 3 + strlen(CONTENT));
+	if (o->flags & BIG)
+		make_big(o);
+	if (o->flags & UNIX)
+		snprintf(p->path, sizeof p->path, "/tmp/postrider-talk-%d", (int)getpid());
 	arena_init(&o->arena, NULL, LIMIT_MB);
 	if (p->script)
 		peer_start(p);
 	set_options(o, p);
+	if (o->flags & UNIX)
+		o->options.target.unix_path = p->path;
 	sem_init(&o->done, 0, 0);
 	o->post.run = open_run;
 	o->timer.fire = release_late;

@@ -9,6 +9,8 @@
  *   T         begins TLS          G         says garbage where TLS is due
  *   X         closes              W         says nothing any more, until the other end closes
  *   E         says octets without end
+ *   L         hears the content of a BIG message p         pauses for 0.1 s
+ *   Z         pauses for 1 s and reads nothing   d         says a reply's octets slowly, without end
  *   M         takes a login by SCRAM up to the 235   m         up to a challenge that takes a worker long
  * After the last line it waits for the other end to close. */
 #ifndef SMTP_TOY_TALK_H
@@ -23,7 +25,7 @@
 #define CONTENT "Subject: books\r\n\r\n.a dot\r\n..two\r\nlast\r\n"
 #define CONTENT_WIRE "Subject: books\r\n\r\n..a dot\r\n...two\r\nlast\r\n.\r\n"
 
-enum { RECIPIENTS_MAX = 5 };
+enum { RECIPIENTS_MAX = LIMIT_TRANSACTION_RECIPIENTS, BIG_SIZE = 16 * 1000 * 1000 };
 
 /* What a conversation is about. */
 enum {
@@ -47,12 +49,15 @@ enum {
 	STAY = 1 << 17,    /* says QUIT never */
 	LIMITED = 1 << 18, /* not all recipients are asked for */
 	WHOLE = 1 << 19,   /* it matters what comes in one piece */
+	BIG = 1 << 20,     /* BIG_SIZE octets of content */
+	UNIX = 1 << 21,
 };
 
 /* The other end. */
 struct peer {
 	int listening, fd;
 	uint16_t port;
+	char path[64]; /* of a unix socket; else empty */
 	const char *script;
 	size_t stop_after; /* lines of the script; then it closes */
 	bool split;        /* every octet alone */
@@ -75,7 +80,7 @@ struct ours {
 	struct client_recipient to[RECIPIENTS_MAX];
 	struct arena arena;
 	/* what was seen */
-	char fates[64]; /* one letter a recipient, '/' behind each message */
+	char fates[2 * RECIPIENTS_MAX]; /* one letter a recipient, '/' behind each message */
 	size_t fates_len;
 	char reply[256]; /* of the last recipient with one */
 	bool ready, began, dotted, sending, wrong;

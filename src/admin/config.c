@@ -12,7 +12,7 @@ err config_refuse(const struct config_reader *r, size_t at, const char *format, 
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(reason, sizeof reason, format, args);
+	(void)vsnprintf(reason, sizeof reason, format, args);
 	va_end(args);
 	toml_place(r->text, at, &line, &column);
 	err e = err_new(r->arena, ERR_SYNTAX, STR_FMT ":%u:%u: %s%s%s", STR_ARG(r->file), line, column,

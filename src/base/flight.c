@@ -79,7 +79,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 		if (faults[i] == number)
 			sigaction(number, &former[i], NULL);
 	if (info->si_code <= 0)
-		raise(number);
+		(void)raise(number);
 }
 
 static void watch(struct image *image)

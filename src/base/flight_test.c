@@ -105,7 +105,7 @@ static void end_stack(struct flight *f)
 static void end_killed(struct flight *f)
 {
 	fly(f, "poison");
-	raise(SIGKILL);
+	(void)raise(SIGKILL);
 }
 
 static void end_landed(struct flight *f)
@@ -153,7 +153,7 @@ static void run(void (*end)(struct flight *))
 		struct flight *f;
 		prctl(PR_SET_DUMPABLE, 0); /* no core files */
 		for (int s = 1; s < NSIG; s++)
-			signal(s, SIG_DFL);
+			(void)signal(s, SIG_DFL); /* KILL and STOP refuse */
 		if (!freopen("/dev/null", "w", stderr) || flight_open(str_of(directory), &f).code != ERR_OK)
 			_exit(99);
 		end(f);

@@ -16,14 +16,9 @@ static bool digits(scan *s, int base)
 {
 	size_t start = s->at;
 
-	while (s->at < s->in.len) {
-		if (digit_value(scan_peek(s)) < base)
-			s->at++;
-		else if (s->at > start && s->in.ptr[s->at - 1] != '_' && scan_peek(s) == '_')
-			s->at++;
-		else
-			break;
-	}
+	while (s->at < s->in.len && (digit_value(scan_peek(s)) < base ||
+	                             (scan_peek(s) == '_' && s->at > start && s->in.ptr[s->at - 1] != '_')))
+		s->at++;
 	return s->at > start && s->in.ptr[s->at - 1] != '_';
 }
 

@@ -384,7 +384,7 @@ static void test_trust(void **state)
 	FILE *f = fopen(path, "w");
 	assert_non_null(f);
 	assert_int_equal(fwrite(c.chain.ptr, 1, c.chain.len, f), c.chain.len);
-	fclose(f);
+	assert_int_equal(fclose(f), 0);
 	setenv("SSL_CERT_FILE", path, 1);
 	net_client_free(client); /* nothing was begun with it */
 	assert_int_equal(net_client_new(work, &client).code, ERR_OK);

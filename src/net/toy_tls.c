@@ -93,7 +93,7 @@ static void must(bool good)
 {
 	if (good)
 		return;
-	fputs("toy certificate: the library refused\n", stderr);
+	(void)fputs("toy certificate: the library refused\n", stderr);
 	abort();
 }
 

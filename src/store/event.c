@@ -208,7 +208,7 @@ static bool search_file(const char *path, str needle, bool (*found)(str line, vo
 			go_on = found(s, user);
 	}
 	free(line);
-	fclose(f);
+	(void)fclose(f); /* it was read */
 	return go_on;
 }
 

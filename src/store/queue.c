@@ -228,11 +228,10 @@ static err find_and_open(struct store *store, struct arena *arena, const uint64_
                          struct queue_recipient *recipients, struct segment **segment)
 {
 	enum { TRIES = 3 };
-	err e = OK;
 
 	for (int i = 0; i < TRIES; i++) {
 		TRY(find(store, arena, ids, count, p, places, recipients));
-		e = segment_acquire(store->segments, p->segment, segment);
+		err e = segment_acquire(store->segments, p->segment, segment);
 		if (e.code != ERR_MISSING)
 			return e;
 	}

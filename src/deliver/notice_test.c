@@ -355,25 +355,58 @@ static void test_nobody(void **state)
 	assert_false(make(&dsn, &notice));
 }
 
+struct original_case {
+	const char *name;
+	str original;
+	char ret;
+	bool smtputf8, delayed;
+	const char *third, *says;
+	enum queue_body body;
+};
+
+static void check_original(const struct original_case *c)
+{
+	struct dsn_recipient delayed = failed;
+	struct dsn dsn = dsn_to(STR("kim@far.example"));
+	struct queue_recipient recipient;
+	struct queue_message m;
+	struct notice notice;
+	str plain = original;
+
+	print_message("%s\n", c->name);
+	delayed.action = DSN_DELAYED;
+	dsn.ret = c->ret;
+	dsn.smtputf8 = c->smtputf8;
+	dsn.recipients = c->delayed ? &delayed : &failed;
+	original = c->original;
+	assert_true(make(&dsn, &notice));
+	original = plain;
+	commit(&notice);
+	uint64_t id = notice.op.deliver.queue[0].queue_id;
+	assert_int_equal(queue_open(store, &arena, &id, 1, &m, &recipient).code, ERR_OK);
+	str content = read_all(m.fd, m.offset, m.size);
+	str parts = parts_of(notice.op.deliver.summary, content.len);
+	assert_true(str_ends_nocase(parts, str_of(c->third)));
+	assert_int_equal(m.envelope.body, c->body);
+	assert_int_equal(has(content, "Content-Transfer-Encoding: 8bit\r\n"), c->body == QUEUE_BODY_8BIT);
+	if (c->says)
+		assert_true(has(content, c->says));
+	else
+		assert_false(has(content, "The body.") || has(content, "aaaaa"));
+	queue_close(&m);
+}
+
 /* What of the original goes along. */
 static void test_original(void **state)
 {
 	static char big[LIMIT_DSN_ORIGINAL + 1];
-	struct dsn_recipient delayed = failed;
 	str plain = original;
 	char boundary_less[] = "Subject: 1\r\n\r\n";
 	memset(big, 'a', sizeof big);
 	for (size_t i = 76; i < sizeof big; i += 78)
 		memcpy(big + i, "\r\n", i + 1 < sizeof big ? 2 : 1);
 	memcpy(big, boundary_less, sizeof boundary_less - 1);
-	const struct {
-		const char *name;
-		str original;
-		char ret;
-		bool smtputf8, delayed;
-		const char *third, *says;
-		enum queue_body body;
-	} cases[] = {
+	const struct original_case cases[] = {
 		{ "whole", plain, 'F', false, false, "message/rfc822;", "The body.", QUEUE_BODY_7BIT },
 		{ "header", plain, 'H', false, false, "text/rfc822-headers;", NULL, QUEUE_BODY_7BIT },
 		{ "not said", plain, 0, false, false, "text/rfc822-headers;", NULL, QUEUE_BODY_7BIT },
@@ -421,35 +454,8 @@ static void test_original(void **state)
 	};
 
 	(void)state;
-	delayed.action = DSN_DELAYED;
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct dsn dsn = dsn_to(STR("kim@far.example"));
-		struct queue_recipient recipient;
-		struct queue_message m;
-		struct notice notice;
-
-		print_message("%s\n", cases[i].name);
-		dsn.ret = cases[i].ret;
-		dsn.smtputf8 = cases[i].smtputf8;
-		dsn.recipients = cases[i].delayed ? &delayed : &failed;
-		original = cases[i].original;
-		assert_true(make(&dsn, &notice));
-		original = plain;
-		commit(&notice);
-		uint64_t id = notice.op.deliver.queue[0].queue_id;
-		assert_int_equal(queue_open(store, &arena, &id, 1, &m, &recipient).code, ERR_OK);
-		str content = read_all(m.fd, m.offset, m.size);
-		str parts = parts_of(notice.op.deliver.summary, content.len);
-		assert_true(str_ends_nocase(parts, str_of(cases[i].third)));
-		assert_int_equal(m.envelope.body, cases[i].body);
-		assert_int_equal(has(content, "Content-Transfer-Encoding: 8bit\r\n"),
-		                 cases[i].body == QUEUE_BODY_8BIT);
-		if (cases[i].says)
-			assert_true(has(content, cases[i].says));
-		else
-			assert_false(has(content, "The body.") || has(content, "aaaaa"));
-		queue_close(&m);
-	}
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		check_original(&cases[i]);
 }
 
 int main(void)

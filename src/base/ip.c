@@ -109,6 +109,14 @@ void ip_format(struct buf *out, ip a)
 	buf_add(out, str_of(z));
 }
 
+void ip_format_peer(struct buf *out, ip a)
+{
+	if (ip_is_none(a))
+		buf_add(out, STR("unix"));
+	else
+		ip_format(out, a);
+}
+
 void ip_format_literal(struct buf *out, ip a)
 {
 	if (!ip_is_v4(a))

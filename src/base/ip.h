@@ -42,6 +42,9 @@ ip ip_neighbourhood(ip a);
 /* As people write it: dotted for IPv4, RFC 5952 for IPv6. */
 void ip_format(struct buf *out, ip a);
 
+/* As events name a peer: the same, and "unix" for the address that a unix socket's peer has, all zero. */
+void ip_format_peer(struct buf *out, ip a);
+
 /* As SMTP address literals and Received fields write it: "192.0.2.1", "IPv6:2001:db8::1" (RFC 5321 §4.1.3).
  */
 void ip_format_literal(struct buf *out, ip a);

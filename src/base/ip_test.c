@@ -142,7 +142,11 @@ static void test_kinds(void **state)
 	assert_text(ip_neighbourhood(v6), "2001:db8:1:2::");
 	buf_init_fixed(&b, room, sizeof room - 1);
 	ip_format_literal(&b, v6);
-	assert_string_equal(room, "IPv6:2001:db8:1:2:3::4");
+	buf_add_char(&b, ' ');
+	ip_format_peer(&b, v4);
+	buf_add_char(&b, ' ');
+	ip_format_peer(&b, (ip){ 0 });
+	assert_string_equal(room, "IPv6:2001:db8:1:2:3::4 127.9.9.9 unix");
 }
 
 int main(void)

@@ -114,7 +114,7 @@ void conn_log_refused(const struct conn_service *service, ip peer, const char *w
 	struct buf b;
 
 	buf_init_fixed(&b, text, sizeof text);
-	ip_format(&b, peer);
+	ip_format_peer(&b, peer);
 	log_event(EV_SESSION_REFUSED, LOG_STR("service", str_of(service->name)),
 	          LOG_STR("remote_ip", buf_str(&b)), LOG_STR("why", str_of(why)));
 }

@@ -57,7 +57,7 @@ static void log_end(struct session *s, const struct sasl_exchange *x, bool grant
 	struct buf peer;
 
 	buf_init_fixed(&peer, text, sizeof text);
-	ip_format(&peer, s->peer);
+	ip_format_peer(&peer, s->peer);
 
 	struct log_field fields[8] = {
 		LOG_INT("session", s->id), LOG_STR("service", str_of(x->sasl->service)),

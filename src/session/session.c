@@ -184,7 +184,7 @@ static void log_session(const struct session *s, enum log_event event, str why)
 	struct buf peer;
 
 	buf_init_fixed(&peer, text, sizeof text);
-	ip_format(&peer, s->peer);
+	ip_format_peer(&peer, s->peer);
 	log_event(event, LOG_INT("session", s->id), LOG_STR("service", str_of(s->protocol->service.name)),
 	          LOG_STR("remote_ip", buf_str(&peer)), LOG_INT("remote_port", s->peer_port),
 	          { why.len ? "why" : NULL, LOG_FIELD_STR, why, 0 }, LOG_INT(s->did[0].name, s->did[0].count),

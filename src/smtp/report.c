@@ -59,7 +59,7 @@ static str peer_text(const struct smtp_session *s, char room[static 64])
 	struct buf out;
 
 	buf_init_fixed(&out, room, 64);
-	ip_format(&out, s->session.peer);
+	ip_format_peer(&out, s->session.peer);
 	return buf_str(&out);
 }
 

@@ -185,7 +185,8 @@ static err open_protocols(struct server *s)
 	s->local_service = smtp_server_service(s->smtp, SMTP_ROLE_LOCAL);
 	TRY(allow_locals(s, config));
 	TRY(pop3_server_new(&pop3, &s->pop3));
-	s->services[CONFIG_POP3] = s->services[CONFIG_POP3S] = pop3_server_service(s->pop3);
+	s->services[CONFIG_POP3] = pop3_server_service(s->pop3, false);
+	s->services[CONFIG_POP3S] = pop3_server_service(s->pop3, true);
 	TRY(sending_open(&s->arena, s->store, s->work, s->loops, s->flight, config, &s->sending));
 	s->control_conn_service = control_service(&s->control, s->store, s->work, config, s->flight);
 	s->control.outbound = sending_control(s->sending);

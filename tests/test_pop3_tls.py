@@ -54,6 +54,8 @@ def test_what_is_listed_is_true(ann):
         assert capabilities(p) == after
         p.login(ANN, PASSWORD)
         p.quit()
+    for event in ("session.opened", "auth.succeeded", "session.closed"):
+        assert [e["service"] for e in ann.wait_events(event, 2)] == ["pop3", "pop3s"], event
 
 
 @pytest.mark.parametrize("way", ["stls", "tls"])

@@ -61,7 +61,7 @@ static str describe(struct pop3_session *s, struct update *u)
 	buf_init_fixed(&line, u->event, sizeof u->event);
 	log_format(&line, clock_now(), EV_MESSAGE_DELETED,
 	           (const struct log_field[]){ LOG_INT("session", s->session.id),
-	                                       LOG_STR("service", STR("pop3")),
+	                                       LOG_STR("service", str_of(s->session.protocol->service.name)),
 	                                       LOG_STR("account", s->identity->address),
 	                                       LOG_INT("count", u->op.expunge.uid_count),
 	                                       LOG_INT("first_uid", u->uids[0]),

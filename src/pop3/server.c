@@ -21,6 +21,8 @@ static err fill(struct pop3_server *server, const struct pop3_server_options *op
 	server->flight = options->flight;
 	server->work = options->work;
 	server->auth = options->auth;
+	server->over_tls = pop3_protocol;
+	server->over_tls.service.name = "pop3s";
 	pop3_server_set_limits(server, &options->limits);
 	return OK;
 }
@@ -42,9 +44,9 @@ err pop3_server_new(const struct pop3_server_options *options, struct pop3_serve
 	return OK;
 }
 
-struct conn_service pop3_server_service(struct pop3_server *server)
+struct conn_service pop3_server_service(struct pop3_server *server, bool tls)
 {
-	struct conn_service service = session_service(&pop3_protocol, server);
+	struct conn_service service = session_service(tls ? &server->over_tls : &pop3_protocol, server);
 
 	service.refusal = server->refusal;
 	return service;

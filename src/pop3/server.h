@@ -35,8 +35,9 @@ struct pop3_server_options {
  * ERR_LIMIT: hostname is longer than LIMIT_DOMAIN. */
 err pop3_server_new(const struct pop3_server_options *options, struct pop3_server **out) MUST_USE;
 
-/* What acceptor_add serves POP3 with. Lives as long as the server. */
-struct conn_service pop3_server_service(struct pop3_server *server);
+/* What acceptor_add serves POP3 with, for a listener with TLS from the first octet where `tls`: that is
+ * "pop3s" in events. Lives as long as the server. */
+struct conn_service pop3_server_service(struct pop3_server *server, bool tls);
 
 /* Any thread. The time-out holds for sessions begun from now on, the rest at once. */
 void pop3_server_set_limits(struct pop3_server *server, const struct limits *limits);

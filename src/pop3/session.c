@@ -173,7 +173,9 @@ static enum next pop3_opened(struct session *session)
 	struct pop3_session *s = (struct pop3_session *)session;
 
 	s->server = session->server;
-	s->sasl = (struct sasl){ .protocol = &pop3_sasl, .auth = s->server->auth, .service = "pop3" };
+	s->sasl = (struct sasl){ .protocol = &pop3_sasl,
+		                 .auth = s->server->auth,
+		                 .service = session->protocol->service.name };
 	session->did[0].name = "retrieved";
 	session->did[1].name = "deleted";
 	pop3_view_init(&s->view, &s->server->views);

@@ -46,7 +46,8 @@ struct pop3_server {
 	struct flight *flight;
 	struct work *work;
 	str hostname;
-	str refusal; /* for connections over a limit */
+	str refusal;                      /* for connections over a limit */
+	struct session_protocol over_tls; /* from the first octet: the same, of another name */
 	struct auth *auth;
 	struct maildrop_locks *locks;
 	struct view_budget views;

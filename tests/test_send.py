@@ -310,3 +310,11 @@ def test_it_takes_nothing_but_messages(shop):
 def test_the_doctor_tries_it(shop):
     checks = {c["name"]: c["state"] for c in shop.json("doctor", code=None)["checks"]}
     assert checks["submit"] == "ok"
+    # It leaves as one does, and is named by the way it came.
+    deadline = time.monotonic() + 20
+    while len(local := [e for e in shop.events() if e.get("service") == "local"]) < 2:
+        assert time.monotonic() < deadline, local
+        time.sleep(0.01)
+    opened, closed = local
+    assert opened["session"] == closed["session"] and opened["remote_ip"] == closed["remote_ip"] == "unix"
+    assert closed["why"] not in ("reset by the peer", "closed by the peer")

@@ -30,17 +30,36 @@ void check_server(struct doctor *d)
 		check_add(d, "server", CHECK_ERROR, NULL, "%s", e.what);
 }
 
+/* What comes next, some octets of it: how many, 0 at the end or where nothing comes. */
+static size_t hear(file fd, char *octets, size_t size)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	ssize_t n = poll(&p, 1, SUBMIT_GREETING_MS) == 1 ? recv(fd, octets, size, 0) : 0;
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+/* Is greeted, and leaves as one does: who hangs up on a reply is logged as a peer that failed. */
+static bool greeted(file fd)
+{
+	static const char quit[] = "QUIT\r\n";
+	char octets[256] = { 0 };
+	bool welcome = hear(fd, octets, sizeof octets) > 0 && octets[0] == '2';
+
+	if (welcome && send(fd, quit, sizeof quit - 1, MSG_NOSIGNAL) > 0)
+		while (hear(fd, octets, sizeof octets) > 0)
+			;
+	return welcome;
+}
+
 void check_submit(struct doctor *d)
 {
 	AUTO(file) fd = FILE_NONE;
-	char octet = 0;
 
 	if (!d->running)
 		return;
 	err e = submit_connect(d->line->arena, d->config->data_dir, &fd);
-	struct pollfd p = { .fd = fd, .events = POLLIN };
-	if (e.code == ERR_OK && poll(&p, 1, SUBMIT_GREETING_MS) == 1 && recv(fd, &octet, 1, 0) == 1 &&
-	    octet == '2')
+	if (e.code == ERR_OK && greeted(fd))
 		check_add(d, "submit", CHECK_OK, NULL, "programs of this machine can send");
 	else
 		check_add(d, "submit", CHECK_ERROR, "restart the server; look into its log",

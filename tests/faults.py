@@ -13,7 +13,8 @@ import struct
 
 from instance import preload
 
-WRITE, READ, FSYNC, FDATASYNC, OPEN, ACCEPT, MALLOC, FALLOCATE, TRUNCATE, RENAME = (1 << bit for bit in range(10))
+WRITE, READ, FSYNC, FDATASYNC, OPEN, ACCEPT, MALLOC, FALLOCATE, TRUNCATE, RENAME, LOGIN = (
+    1 << bit for bit in range(11))
 SYNC = FSYNC | FDATASYNC
 
 RULE = struct.Struct("=IiIIIIIIQQ80s")

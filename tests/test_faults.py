@@ -5,8 +5,10 @@ after has to be there, octet for octet, also after kill -9 and a restart; what w
 Only where the sync of the WAL failed it may: the rows are written then, and nobody can tell whether they stay.
 """
 
+import contextlib
 import errno
 import os
+import socket
 import subprocess
 import time
 
@@ -208,6 +210,25 @@ def test_rare_faults_everywhere_under_load(injected):
     crash.kill("both")
     crash.again()
     crash.check("after kill -9", full=True)
+
+
+def test_the_system_does_not_say_who_it_is(injected):
+    """A directory service that is down: whoever hands in mail is asked to come again, and is let in once it is up."""
+    one, f = injected
+
+    def greeting():
+        with contextlib.closing(socket.socket(socket.AF_UNIX)) as s:
+            s.settimeout(30)
+            s.connect(str(one.dir / "data" / "run" / "submit.sock"))
+            with s.makefile("rb") as stream:
+                return stream.readline()
+
+    f.set(faults.LOGIN, errno.EIO)
+    assert greeting().startswith(b"421 4.3.0 mail.shop.example can't find out who you are; try again later")
+    done = one.cli("send", ANN, stdin=b"Subject: x\n\nx\n", code=75)
+    assert b"can't find out who you are" in done.stderr and f.struck() == 2
+    f.clear()
+    assert greeting().startswith(b"220 ")
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ enum fault_call {
 	FAULT_FALLOCATE = 128,
 	FAULT_TRUNCATE = 256,
 	FAULT_RENAME = 512,
+	FAULT_LOGIN = 1024, /* getpwuid_r */
 };
 
 enum { FAULT_RULES = 8, FAULT_CHANCE_ALWAYS = 1000000 };
@@ -39,7 +40,7 @@ struct fault_rule {
 	uint32_t least;     /* allocations and writes of fewer octets do not fit */
 	_Atomic uint64_t met;
 	_Atomic uint64_t struck;
-	char glob[80]; /* the path's pattern ('*' passes over '/'); accept and malloc have none */
+	char glob[80]; /* the path's pattern ('*' passes over '/'); accept, malloc and logins have none */
 };
 
 struct fault_control {

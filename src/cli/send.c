@@ -9,6 +9,7 @@
 #include "base/limits.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "cli/dialogue.h"
 #include "cli/send_options.h"
 #include "cli/send_recipients.h"
 #include "cli/submit.h"
@@ -147,7 +148,7 @@ static int speak(struct sending *s)
 		printf("421 4.3.2 %s\r\n", e.what);
 		(void)fflush(stdout);
 	} else {
-		e = submit_dialogue(s->line->arena, fd);
+		e = dialogue_pass(s->line->arena, fd, STDIN_FILENO, STDOUT_FILENO);
 	}
 	return e.code == ERR_OK ? EXIT_FINE : not_sent(s->line, e);
 }

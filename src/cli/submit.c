@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -352,48 +351,4 @@ err submit_message(struct arena *arena, file fd, str hostname, const struct subm
 	if (!over)
 		TRY(recipients(s, envelope, out, &over));
 	return over ? OK : content(s, header, m, out);
-}
-
-/* --- sendmail -bs --- */
-
-/* Copies what is there. False at the end of `from`. */
-static err pass(struct arena *arena, file from, file to, bool *open)
-{
-	char octets[16 * 1024];
-	ssize_t n;
-
-	do
-		n = read(from, octets, sizeof octets);
-	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno != ECONNRESET)
-		return err_errno(arena, errno, "reading the dialogue");
-	*open = n > 0;
-	for (ssize_t done = 0; done < n;) {
-		ssize_t written = write(to, octets + done, (size_t)(n - done));
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written < 0)
-			return err_errno(arena, errno, "passing the dialogue on");
-		done += written;
-	}
-	return OK;
-}
-
-err submit_dialogue(struct arena *arena, file fd)
-{
-	bool client = true, server = true;
-
-	while (server) {
-		struct pollfd waiting[] = { { .fd = fd, .events = POLLIN },
-			                    { .fd = client ? STDIN_FILENO : FILE_NONE, .events = POLLIN } };
-		if (poll(waiting, 2, -1) < 0 && errno != EINTR)
-			return err_errno(arena, errno, "waiting for the dialogue");
-		if (waiting[0].revents)
-			TRY(pass(arena, fd, STDOUT_FILENO, &server));
-		else if (waiting[1].revents)
-			TRY(pass(arena, STDIN_FILENO, fd, &client));
-		if (!client)
-			shutdown(fd, SHUT_WR);
-	}
-	return OK;
 }

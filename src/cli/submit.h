@@ -34,8 +34,4 @@ err submit_connect(struct arena *arena, str data_dir, file *out) MUST_USE;
 err submit_message(struct arena *arena, file fd, str hostname, const struct submit_envelope *envelope,
                    str header, const struct send_message *m, struct submit_outcome *out) MUST_USE;
 
-/* Passes octets between standard input and output and the server until it closes: sendmail -bs.
- * ERR_IO. */
-err submit_dialogue(struct arena *arena, file fd) MUST_USE;
-
 #endif

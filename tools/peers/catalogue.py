@@ -6,7 +6,7 @@ from .plan import Options, Plan
 
 
 def postfix_dovecot(options: Options) -> Plan:
-    return postfix.plan(options, dovecot.LMTP_SOCKET) + dovecot.plan(options)
+    return postfix.plan(options, dovecot.LMTP_SOCKET, dovecot.LOGIN_SOCKET) + dovecot.plan(options)
 
 
 PEERS: dict[str, Callable[[Options], Plan]] = {

@@ -7,6 +7,8 @@ deliveries at once to one sdbox or mdbox end in a panic of the one and a 451 of 
 from .plan import Options, Plan
 
 LMTP_SOCKET = "/run/dovecot/lmtp"
+LOGIN_SOCKET = "/run/dovecot/login-for-smtp"  # Dovecot's SASL, for Postfix
+LOGIN_MECHANISMS = "plain login cram-md5 scram-sha-256"
 STORAGE = {"maildir": "maildir:~/Maildir", "sdbox": "sdbox:~/sdbox", "mdbox": "mdbox:~/mdbox"}
 
 CONFIG = """\
@@ -15,6 +17,7 @@ listen = 127.0.0.1
 log_path = /var/log/dovecot.log
 ssl = no
 disable_plaintext_auth = no
+auth_mechanisms = {mechanisms}
 auth_cache_size = 16 M
 mail_location = {location}
 mail_max_userip_connections = 0
@@ -28,6 +31,11 @@ userdb {{
   driver = passwd-file
   args = username_format=%u /etc/dovecot/users
   default_fields = uid=vmail gid=vmail home=/var/mail/%n
+}}
+service auth {{
+  unix_listener {login} {{
+    mode = 0666
+  }}
 }}
 service lmtp {{
   process_limit = 1000
@@ -71,7 +79,12 @@ def plan(options: Options) -> Plan:
     return Plan(
         fetched=["dovecot"],
         etc={
-            "dovecot/dovecot.conf": CONFIG.format(location=STORAGE[options.storage], **ports),
+            "dovecot/dovecot.conf": CONFIG.format(
+                location=STORAGE[options.storage],
+                mechanisms=LOGIN_MECHANISMS if options.login else "plain",
+                login=LOGIN_SOCKET,
+                **ports,
+            ),
             "dovecot/users": users,
         },
         folders=[("/var/lib/dovecot", "root", 0o755), ("/run/dovecot", "root", 0o755)],

@@ -2,7 +2,7 @@
 
 Debian's build is told exim_path, because it can't rely on its own name in a tree that was never installed, and finds
 its user Debian-exim in the private passwd. Its defaults that are slow on purpose (reverse look-ups, ident, waiting
-for the client to speak too early) are off; so is TLS.
+for the client to speak too early) are off.
 """
 from .plan import Options, Plan
 
@@ -16,7 +16,8 @@ log_file_path = /var/log/exim4/%slog
 keep_environment =
 host_lookup =
 rfc1413_query_timeout = 0s
-tls_advertise_hosts =
+{tls_offer}
+dsn_advertise_hosts = *
 smtp_enforce_sync = false
 smtp_accept_max = 300
 smtp_accept_queue_per_connection = 0
@@ -62,6 +63,11 @@ begin retry
 * * F,1h,1m
 """
 
+TLS_OFFER = """\
+tls_advertise_hosts = *
+tls_certificate = /etc/exim4/chain.pem
+tls_privatekey = /etc/exim4/chain.pem"""
+
 RELAY_ROUTER = """\
 relay:
   driver = manualroute
@@ -88,6 +94,7 @@ def plan(options: Options) -> Plan:
     config = CONFIG.format(
         domain=options.domain,
         smtp=options.port("smtp"),
+        tls_offer=TLS_OFFER if options.tls else "tls_advertise_hosts =",
         transport="nowhere" if options.sink else "maildir",
         accept_relay="  accept hosts = 127.0.0.1" if options.relay else "",
         relay_router=RELAY_ROUTER.format(domain=options.domain, **relay) if options.relay else "",
@@ -98,6 +105,7 @@ def plan(options: Options) -> Plan:
         etc={
             "exim4/exim4.conf": config,
             "exim4/users": "".join(f"{user}: {user}\n" for user in options.users),
+            **({"exim4/chain.pem": options.tls} if options.tls else {}),
         },
         folders=[("/var/spool/exim4", "Debian-exim", 0o750), ("/var/log/exim4", "Debian-exim", 0o750)],
         programs={"exim": ["exim4", "-bdf", "-q1m"]},

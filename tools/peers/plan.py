@@ -33,6 +33,10 @@ class Options:
     relay: tuple[str, int] | None = None  # where everything for other domains goes
     relay_protocol: str = "smtp"  # or "lmtp": how the relay is spoken to
     relay_tls: bool = False  # STARTTLS or nothing; the certificate may be anybody's
+    relay_by_mx: tuple[str, int] | None = None  # name server, and the port of MX hosts
+    tls: str = ""  # key and certificate in PEM: STARTTLS is offered
+    login: bool = False  # AUTH under TLS, and nothing to elsewhere without it
+    smtputf8: bool = False
     sink: bool = False  # accept, queue, throw away
 
     def port(self, service: str) -> int:

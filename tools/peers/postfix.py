@@ -49,13 +49,14 @@ mynetworks = 127.0.0.0/8
 maillog_file = /var/log/postfix.log
 default_process_limit = {limit}
 smtpd_peername_lookup = no
-smtp_dns_support_level = disabled
-smtp_host_lookup = native
-smtpd_tls_security_level = none
+smtp_dns_support_level = {dns}
+smtp_host_lookup = {lookup}
+smtp_tcp_port = {mx_port}
+smtpd_tls_security_level = {offer_tls}
 smtp_tls_security_level = {relay_tls}
 lmtp_tls_security_level = {relay_tls}
 smtp_tls_CApath =
-smtputf8_enable = no
+smtputf8_enable = {smtputf8}
 biff = no
 in_flow_delay = 0
 local_header_rewrite_clients =
@@ -75,9 +76,20 @@ virtual_uid_maps = static:{vmail}
 virtual_gid_maps = static:{vmail}
 virtual_transport = {transport}
 """
+TLS = """\
+smtpd_tls_chain_files = /etc/postfix/chain.pem
+"""
+LOGIN = """\
+mynetworks =
+smtpd_sasl_auth_enable = yes
+smtpd_sasl_type = dovecot
+smtpd_sasl_path = {socket}
+smtpd_tls_auth_only = yes
+smtpd_relay_restrictions = permit_sasl_authenticated reject_unauth_destination
+"""
 
 
-def plan(options: Options, lmtp_socket: str | None = None) -> Plan:
+def plan(options: Options, lmtp_socket: str | None = None, login_socket: str = "") -> Plan:
     transport = "discard:" if options.sink else f"lmtp:unix:{lmtp_socket}" if lmtp_socket else "virtual:"
     relayhost = "[%s]:%d" % options.relay if options.relay else ""
     by_lmtp = options.relay and options.relay_protocol == "lmtp"
@@ -89,7 +101,15 @@ def plan(options: Options, lmtp_socket: str | None = None) -> Plan:
         relay_transport=f"lmtp:inet:{relayhost}" if by_lmtp else "smtp",
         vmail=ACCOUNTS["vmail"],
         transport=transport,
+        dns="enabled" if options.relay_by_mx else "disabled",
+        lookup="dns" if options.relay_by_mx else "native",
+        mx_port=options.relay_by_mx[1] if options.relay_by_mx else "smtp",
+        offer_tls="may" if options.tls else "none",
+        smtputf8="yes" if options.smtputf8 else "no",
     )
+    main += TLS if options.tls else ""
+    main += LOGIN.format(socket=login_socket) if options.login else ""
+    resolver = {"resolv.conf": f"nameserver {options.relay_by_mx[0]}\n"} if options.relay_by_mx else {}
     mailboxes = "".join(f"{user}@{options.domain} {user}/Maildir/\n" for user in options.users)
     return Plan(
         fetched=["postfix"],
@@ -98,6 +118,8 @@ def plan(options: Options, lmtp_socket: str | None = None) -> Plan:
             "postfix/master.cf": MASTER.format(smtp=f"127.0.0.1:{options.port('smtp')}", limit=PROCESS_LIMIT),
             "postfix/mailboxes": mailboxes,
             "postfix/dynamicmaps.cf": "",
+            **({"postfix/chain.pem": options.tls} if options.tls else {}),
+            **resolver,
         },
         folders=[("/var/spool/postfix", "root", 0o755), ("/var/lib/postfix", "postfix", 0o755)],
         programs={"postfix": ["postfix", "start-fg"]},

@@ -52,7 +52,8 @@ struct load {
 	struct load_client *idle; /* ready for a message, linked */
 
 	/* what came of it */
-	FILE *acks; /* one line an acknowledged number; "?N": sent whole, answer unknown */
+	FILE *times; /* or NULL: one line an acknowledged number, with CLOCK_MONOTONIC's ns of the reply */
+	FILE *acks;  /* one line an acknowledged number; "?N": sent whole, answer unknown */
 	uint64_t sent, acknowledged, octets, unknown, errors, connections;
 	uint64_t refused[LOAD_CODES];
 	struct histogram reply; /* final dot written to final reply read */

@@ -292,6 +292,8 @@ static void acknowledge(struct load_client *c)
 			load->worst_us[second] = (uint32_t)(total_ns / 1000);
 	}
 	fprintf(load->acks, "%llu\n", (unsigned long long)c->seq);
+	if (load->times != NULL)
+		fprintf(load->times, "%llu %lld\n", (unsigned long long)c->seq, (long long)now);
 	become_idle(c);
 }
 

@@ -221,17 +221,53 @@ class Peer:
         shutil.rmtree(self.dir, ignore_errors=True)
 
 
-class Sink:
-    name = "sink"
+class Relay:
+    """Postfix that takes everything and sends it to MX hosts at `port`, asked of the name server at `resolver`:53."""
+
+    name = "postfix"
+
+    def __init__(self, directory: Path, resolver: str, port: int):
+        self.dir, self.resolver, self.port = directory, resolver, port
 
     def __enter__(self):
-        self.smtp = f"127.0.0.1:{free_port()}"
-        argv = [str(TOOLS / "smtp-sink"), self.smtp]
+        disk = self.dir / "disk"
+        disk.mkdir(parents=True)
+        argv = [str(ROOT / "tools" / "peer"), "run", self.name, "--dir", str(self.dir / "state"), "--disk", str(disk)]
+        argv += ["--domain", DOMAIN, "--relay-by-mx", f"{self.resolver}:{self.port}"]
+        self.process = subprocess.Popen(argv, stdout=subprocess.PIPE)
+        ready = read_event(self.process.stdout, "ready", READY_TIMEOUT_S)
+        self.pid = ready["pid"]
+        self.smtp = f"127.0.0.1:{ready['listen']['smtp']}"
+        return self
+
+    def __exit__(self, *_):
+        stop_process(self.process)
+        self.process.stdout.close()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+
+class Sink:
+    """`options` are smtp-sink's; it listens at all of `addresses`."""
+
+    name = "sink"
+
+    def __init__(self, addresses: list[str] | None = None, *options: str):
+        self.addresses = addresses or [f"127.0.0.1:{free_port()}"]
+        self.options = options
+
+    def __enter__(self):
+        self.smtp = self.addresses[0]
+        argv = [str(TOOLS / "smtp-sink"), *self.addresses, *self.options]
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         if self.process.stderr.readline() != b"listening\n":
             raise ServerError("the sink did not start")
         self.pid = self.process.pid
         return self
+
+    def finish(self) -> dict:
+        """Ends it; what came."""
+        self.process.send_signal(signal.SIGTERM)
+        return json.loads(self.process.communicate()[0])
 
     def __exit__(self, *_):
         stop_process(self.process)

@@ -21,6 +21,8 @@ static const char replies[] =
 	"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 Go on\r\n250 2.0.0 Ok\r\n"
 	"250 2.1.0 Ok\r\n250 2.1.5 Ok\r\n354 Go on\r\n250 2.0.0 Ok\r\n221 2.0.0 Bye\r\n";
 
+static const struct sink_plan takes_all;
+
 static void play(struct sink_session *s, const size_t *cuts, size_t n)
 {
 	size_t at = 0, end = sizeof dialogue - 1;
@@ -39,8 +41,9 @@ static void test_cuts(void **state)
 	for (size_t a = 0; a < sizeof dialogue; a++)
 		for (size_t b = a; b < sizeof dialogue; b++) {
 			struct id_set *ids = id_set_new();
+			const struct sink_plan plan = { .ids = ids };
 			struct sink_session s;
-			sink_session_init(&s, ids);
+			sink_session_init(&s, &plan);
 			play(&s, (size_t[]){ a, b }, 2);
 			if (s.messages != 3 || s.replies_len != sizeof replies - 1)
 				print_message("cut at %zu and %zu\n", a, b);
@@ -60,7 +63,7 @@ static void test_octet_by_octet(void **state)
 	struct sink_session s;
 
 	(void)state;
-	sink_session_init(&s, NULL);
+	sink_session_init(&s, &takes_all);
 	for (size_t i = 0; i < sizeof dialogue - 1; i++)
 		assert_int_equal(sink_session_push(&s, dialogue + i, 1), 1);
 	assert_int_equal(s.messages, 3);
@@ -79,7 +82,7 @@ static void test_full_replies(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof noops; i++)
 		noops[i] = noop[i % (sizeof noop - 1)];
-	sink_session_init(&s, NULL);
+	sink_session_init(&s, &takes_all);
 	while (used < sizeof noops) {
 		size_t n = sink_session_push(&s, noops + used, sizeof noops - used);
 		assert_true(n > 0);
@@ -89,6 +92,58 @@ static void test_full_replies(void **state)
 		s.replies_len = 0;
 	}
 	assert_int_equal(taken, 4096 * strlen("250 2.0.0 Ok\r\n"));
+	sink_session_fini(&s);
+}
+
+static char told[256];
+
+static void tell(void *user, const char *id, size_t len, unsigned recipients)
+{
+	size_t at = strlen(told);
+
+	assert_ptr_equal(user, told);
+	snprintf(told + at, sizeof told - at, "%.*s %u;", (int)len, id, recipients);
+}
+
+/* What was taken is told with its recipients; those of a transaction given up do not count. */
+static void test_told(void **state)
+{
+	static const char said[] =
+		"MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@b>\r\nDATA\r\nMessage-ID:\t<2@x> "
+		"\r\n\r\n.\r\n"
+		"MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nRSET\r\nDATA\r\n"
+		"MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nMAIL FROM:<>\r\nRCPT TO:<a@b>\r\nDATA\r\n"
+		"X: y\r\n\r\nMessage-ID: <body@x>\r\n.\r\nDATA\r\n";
+	const struct sink_plan plan = { .took = tell, .user = told };
+	struct sink_session s;
+
+	(void)state;
+	told[0] = '\0';
+	sink_session_init(&s, &plan);
+	assert_int_equal(sink_session_push(&s, said, sizeof said - 1), sizeof said - 1);
+	assert_string_equal(told, "<2@x> 2; 1;");
+	assert_int_equal(s.messages, 2);
+	assert_int_equal(s.delivered, 3);
+	assert_false(s.in_message); /* DATA without a recipient is refused */
+	sink_session_fini(&s);
+}
+
+/* A sink that has everybody come again later takes nothing. */
+static void test_refuses(void **state)
+{
+	static const char said[] = "MAIL FROM:<>\r\nRCPT TO:<a@b>\r\nRCPT TO:<c@b>\r\nDATA\r\nQUIT\r\n";
+	static const char answers[] = "250 2.1.0 Ok\r\n450 4.7.1 Later\r\n450 4.7.1 Later\r\n"
+				      "554 5.5.1 No recipients\r\n221 2.0.0 Bye\r\n";
+	const struct sink_plan plan = { .rcpt_reply = "450 4.7.1 Later" };
+	struct sink_session s;
+
+	(void)state;
+	sink_session_init(&s, &plan);
+	assert_int_equal(sink_session_push(&s, said, sizeof said - 1), sizeof said - 1);
+	assert_int_equal(s.replies_len, sizeof answers - 1);
+	assert_memory_equal(s.replies, answers, sizeof answers - 1);
+	assert_int_equal(s.refused, 2);
+	assert_int_equal(s.messages, 0);
 	sink_session_fini(&s);
 }
 
@@ -109,10 +164,9 @@ static void test_ids_grow(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_cuts),
-		cmocka_unit_test(test_octet_by_octet),
-		cmocka_unit_test(test_full_replies),
-		cmocka_unit_test(test_ids_grow),
+		cmocka_unit_test(test_cuts),         cmocka_unit_test(test_octet_by_octet),
+		cmocka_unit_test(test_full_replies), cmocka_unit_test(test_told),
+		cmocka_unit_test(test_refuses),      cmocka_unit_test(test_ids_grow),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,13 +25,13 @@ static const char usage[] =
 	"usage: smtp-load HOST:PORT [--connections N] [--size OCTETS] [--count N | --duration SECONDS]\n"
 	"                 [--rate MESSAGES_A_SECOND] [--users N] [--recipients user%d@shop.example]\n"
 	"                 [--per-connection N (0: never reconnect)] [--seed N] [--run NAME] [--first N]\n"
-	"                 [--acks FILE] [--patience SECONDS] [--series] [--tls] [--login ADDRESS --password "
-	"WORD]\n";
+	"                 [--acks FILE] [--times FILE] [--patience SECONDS] [--series] [--tls]\n"
+	"                 [--login ADDRESS --password WORD]\n";
 
 struct options {
 	unsigned connections;
 	int64_t duration_s;
-	const char *acks, *password;
+	const char *acks, *times, *password;
 	bool series;
 };
 
@@ -185,6 +185,7 @@ enum choice {
 	OPTION_RUN,
 	OPTION_FIRST,
 	OPTION_ACKS,
+	OPTION_TIMES,
 	OPTION_PATIENCE,
 	OPTION_SERIES,
 	OPTION_TLS,
@@ -205,6 +206,7 @@ static const struct option long_options[] = {
 	{ "run", required_argument, NULL, OPTION_RUN },
 	{ "first", required_argument, NULL, OPTION_FIRST },
 	{ "acks", required_argument, NULL, OPTION_ACKS },
+	{ "times", required_argument, NULL, OPTION_TIMES },
 	{ "patience", required_argument, NULL, OPTION_PATIENCE },
 	{ "series", no_argument, NULL, OPTION_SERIES },
 	{ "tls", no_argument, NULL, OPTION_TLS },
@@ -258,6 +260,9 @@ static void set_option(struct load *load, struct options *o, int option, const c
 		break;
 	case OPTION_ACKS:
 		o->acks = value;
+		break;
+	case OPTION_TIMES:
+		o->times = value;
 		break;
 	case OPTION_PATIENCE:
 		load->patience_ns =
@@ -314,6 +319,21 @@ static struct options read_options(struct load *load, int argc, char **argv)
 	return o;
 }
 
+static FILE *open_to_write(const char *path)
+{
+	FILE *f = fopen(path, "w");
+
+	if (f == NULL)
+		tool_die("%s: %s", path, strerror(errno));
+	return f;
+}
+
+static void close_written(FILE *f, const char *path)
+{
+	if (ferror(f) || fclose(f) != 0)
+		tool_die("%s: %s", path, strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
 	static struct load load = { .count = UINT64_MAX,
@@ -331,9 +351,9 @@ int main(int argc, char **argv)
 
 	signal(SIGPIPE, SIG_IGN);
 	tool_raise_descriptor_limit();
-	load.acks = fopen(options.acks, "w");
-	if (load.acks == NULL)
-		tool_die("%s: %s", options.acks, strerror(errno));
+	load.acks = open_to_write(options.acks);
+	if (options.times != NULL)
+		load.times = open_to_write(options.times);
 	message_spec_write(&load.spec, load.acks);
 	load.pool = message_pool_new(&load.spec);
 	load.per_second = tool_alloc(LOAD_SECONDS_MAX, sizeof *load.per_second);
@@ -345,8 +365,9 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < options.connections; i++)
 		clients[i] = load_client_new(&load, i);
 	bool answered = run(&load, clients, options.connections);
-	if (ferror(load.acks) || fclose(load.acks) != 0)
-		tool_die("%s: %s", options.acks, strerror(errno));
+	close_written(load.acks, options.acks);
+	if (load.times != NULL)
+		close_written(load.times, options.times);
 	report(&load, &options, answered);
 	for (unsigned i = 0; i < options.connections; i++)
 		free(clients[i]);

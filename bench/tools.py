@@ -40,12 +40,13 @@ def run_tool(name: str, *arguments, codes=(0,)) -> dict:
     return json.loads(done.stdout)
 
 
-def send(smtp: str, load: Load, acks: Path | None = None) -> dict:
+def send(smtp: str, load: Load, acks: Path | None = None, times: Path | None = None) -> dict:
     arguments = ["--size", load.size, "--connections", load.connections, "--users", load.users]
     arguments += ["--recipients", load.recipients, "--run", load.run]
     arguments += ["--count", load.count] if load.count else ["--duration", load.seconds]
     arguments += ["--rate", load.rate, "--series"] if load.rate else []
     arguments += ["--acks", acks] if acks else []
+    arguments += ["--times", times] if times else []
     arguments += ["--per-connection", load.per_connection]
     arguments += ["--tls", "--login", load.login, "--password", PASSWORD] if load.login else []
     return run_tool("smtp-load", smtp, *arguments)

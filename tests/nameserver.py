@@ -16,7 +16,7 @@ NSD, SIGNZONE, KEYGEN = "/usr/sbin/nsd", "ldns-signzone", "ldns-keygen"
 TTL_S = 1
 CONFIG = """\
 server:
-  ip-address: 127.0.0.1@{port}
+  ip-address: {address}@{port}
   server-count: 1
   username: ""
   chroot: ""
@@ -39,7 +39,7 @@ $TTL {ttl}
 @ SOA ns.invalid. hostmaster.invalid. {serial} 3600 600 86400 {ttl}
 @ NS ns.invalid.
 """
-SOA_TIMERS = struct.pack(">4I", 3600, 600, 86400, TTL_S)
+SOA_TIMERS = struct.pack(">3I", 3600, 600, 86400)
 
 
 def free_port():
@@ -60,17 +60,17 @@ class Nameserver:
     `signed` are names of zones to sign; dns.anchors is the file of their trust anchors. A zone whose text is None
     is there and can't be loaded: SERVFAIL."""
 
-    def __init__(self, directory, zones, signed=()):
+    def __init__(self, directory, zones, signed=(), address="127.0.0.1", port=None, ttl_s=TTL_S):
         self.dir = pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
         self.zones, self.signed = dict(zones), signed
-        self.port = free_port()
+        self.address, self.port, self.ttl_s = address, port or free_port(), ttl_s
         self.anchors = self.dir / "anchors"
         self.serial = 0
         self.process = None
 
     def __enter__(self):
-        config = CONFIG.format(port=self.port, dir=self.dir) + ZONE.format(name=".", file="root.zone")
+        config = CONFIG.format(address=self.address, port=self.port, dir=self.dir) + ZONE.format(name=".", file="root.zone")
         self._write(".", "")
         for name, text in self.zones.items():
             config += ZONE.format(name=name, file=self._write(name, text))
@@ -94,7 +94,7 @@ class Nameserver:
 
     def configure(self, one):
         """Has a stopped instance ask here."""
-        servers = f'servers = ["127.0.0.1@{self.port}"]\n'
+        servers = f'servers = ["{self.address}@{self.port}"]\n'
         if self.signed:
             servers += f'trust_anchor_file = "{self.anchors}"\n'
         text = one.config.read_text()
@@ -109,7 +109,7 @@ class Nameserver:
             return file
         self.serial += 1
         origin = "." if name == "." else name + "."
-        (self.dir / file).write_text(HEAD.format(origin=origin, ttl=TTL_S, serial=self.serial) + text)
+        (self.dir / file).write_text(HEAD.format(origin=origin, ttl=self.ttl_s, serial=self.serial) + text)
         return self._sign(name, file) if name in self.signed else file
 
     def _sign(self, name, file):
@@ -137,7 +137,7 @@ class Nameserver:
         labels = b"".join(bytes([len(part)]) + part.encode() for part in name.split(".") if part) + b"\0"
         with socket.socket(type=socket.SOCK_DGRAM) as s:
             s.settimeout(.5)
-            s.connect(("127.0.0.1", self.port))
+            s.connect((self.address, self.port))
             try:
                 s.send(struct.pack(">6H", os.getpid() & 0xFFFF, 0, 1, 0, 0, 0) + labels + b"\0\6\0\1")
                 answer = s.recv(4096)

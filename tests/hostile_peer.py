@@ -8,6 +8,7 @@ an action is done, a function of (session, line) gives either; of a list each ti
 What is not in the script is answered as a good server does.
 """
 
+import itertools
 import re
 import socket
 import ssl
@@ -88,7 +89,12 @@ def refusing(*words, reply=b"550 5.1.1 no such user\r\n"):
 
 
 class Message:
+    """`order` tells which came first, at whichever peer."""
+
+    numbers = itertools.count()
+
     def __init__(self, session):
+        self.session, self.order = session, next(self.numbers)
         self.tls = isinstance(session.socket, ssl.SSLSocket)
         self.reverse_path, self.parameters = session.mail
         self.forward_paths = [path for path, _ in session.rcpts]

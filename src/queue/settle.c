@@ -201,9 +201,13 @@ static void fill_commit(struct shipment *s)
 		s->notes.items = s->note;
 		s->ops[n++] = (struct commit_op){ .kind = COMMIT_NOTE, .notes = s->notes };
 	}
-	*c = (struct commit){
-		.loop = s->loop, .done = committed, .arena = &s->arena, .ops = s->ops, .op_count = n
-	};
+	*c = (struct commit){ .loop = s->loop,
+		              .done = committed,
+		              .arena = &s->arena,
+		              .ops = s->ops,
+		              .op_count = n,
+		              /* Marketing's results wait behind mail that people send and wait for. */
+		              .urgent = s->rows.lane == QUEUE_TRANSACTIONAL };
 }
 
 static void try_again(struct timer *timer);

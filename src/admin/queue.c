@@ -351,7 +351,7 @@ static err set_frozen(struct operation_call *call, bool frozen)
 	log_format(&line, clock_now(), frozen ? EV_QUEUE_FROZEN : EV_QUEUE_THAWED,
 	           (const struct log_field[]){ { 0 } });
 	if (before != frozen && buf_err(&line).code == ERR_OK)
-		event_add(call->store, buf_str(&line));
+		event_append(call->store, buf_str(&line));
 	return answer_set(call, json_pack("{s:b}", "frozen", (int)frozen));
 }
 

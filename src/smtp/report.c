@@ -139,7 +139,7 @@ static void tell(struct smtp_session *s, enum log_event event, const struct log_
 
 	buf_init_fixed(&line, room, sizeof room);
 	log_format(&line, clock_now(), event, fields);
-	event_add(s->server->store, buf_str(&line));
+	event_append(s->server->store, buf_str(&line));
 	log_write_line(buf_str(&line));
 }
 

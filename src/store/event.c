@@ -139,7 +139,7 @@ void events_flush(struct events *e)
 	e->gathered_used = 0;
 }
 
-void event_add(struct store *store, str line)
+void event_append(struct store *store, str line)
 {
 	events_add(store->events, line);
 	committer_poke(store->committer);

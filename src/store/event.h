@@ -14,7 +14,7 @@
 struct store;
 
 /* Any thread. Copies `line`; dropped and counted where too many wait. */
-void event_add(struct store *store, str line);
+void event_append(struct store *store, str line);
 
 /* Calls `found` with each line, oldest first, that contains `needle` in one of its string values (whole
  * lines, the newline not included), over all day files of the data directory; `found` returns false to stop.

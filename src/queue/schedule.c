@@ -149,19 +149,48 @@ static void flow_unlink(struct schedule *s, struct flow *f, const struct row *r)
 
 /* --- coming and going --- */
 
+/* Counts the run that a row begins, if it does: the row before it in its message goes elsewhere, or is its
+ * last.
+ */
+static void count_run(struct schedule *s, int32_t i, int more)
+{
+	const struct row *r = row_at(s, i), *before = row_at(s, r->sibling_before);
+
+	if (before->flow != r->flow || before->queue_id >= r->queue_id)
+		destination_count_run(s, r->flow->destination, more);
+}
+
 /* Into the ring of its message, whose last row is `beside`; NO_ROW: it is the first. */
 static void join_siblings(struct schedule *s, int32_t i, int32_t beside)
 {
 	struct row *r = row_at(s, i);
 
 	r->sibling = r->sibling_before = i;
-	if (beside == NO_ROW)
+	if (beside != NO_ROW) {
+		struct row *b = row_at(s, beside);
+		int32_t next = b->sibling;
+		count_run(s, next, -1);
+		r->sibling = next;
+		r->sibling_before = beside;
+		row_at(s, next)->sibling_before = i;
+		b->sibling = i;
+		count_run(s, next, 1);
+	}
+	count_run(s, i, 1);
+}
+
+static void leave_siblings(struct schedule *s, int32_t i)
+{
+	const struct row *r = row_at(s, i);
+	int32_t next = r->sibling;
+
+	count_run(s, i, -1);
+	if (next == i)
 		return;
-	struct row *b = row_at(s, beside);
-	r->sibling = b->sibling;
-	r->sibling_before = beside;
-	row_at(s, b->sibling)->sibling_before = i;
-	b->sibling = i;
+	count_run(s, next, -1);
+	row_at(s, next)->sibling_before = r->sibling_before;
+	row_at(s, r->sibling_before)->sibling = next;
+	count_run(s, next, 1);
 }
 
 static bool add_one(struct schedule *s, const struct queue_row *row, int32_t *beside)
@@ -210,8 +239,7 @@ void row_remove(struct schedule *s, int32_t i)
 	enum queue_lane lane = f->lane;
 
 	flow_unlink(s, f, r);
-	row_at(s, r->sibling)->sibling_before = r->sibling_before;
-	row_at(s, r->sibling_before)->sibling = r->sibling;
+	leave_siblings(s, i);
 	row_give(s, i);
 	if (f->first == NO_ROW)
 		flow_end(s, f);

@@ -80,8 +80,9 @@ struct transaction_rows {
 	uint64_t queue_ids[LIMIT_TRANSACTION_RECIPIENTS];
 };
 
-/* The site whose turn it is to have one more connection: recipients are ready, more than it has connections,
- * it is not held, and below its limit. Without `marketing_too` only for the transactional lane. NULL: none.
+/* The site whose turn it is to have one more connection: it has more transactions ready than connections that
+ * wait for one, it is not held, and below its limit. Without `marketing_too` only for the transactional lane.
+ * NULL: none.
  */
 struct site *schedule_to_connect(struct schedule *s, int64_t now_ms, bool marketing_too);
 

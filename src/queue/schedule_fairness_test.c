@@ -302,6 +302,63 @@ static void test_each_once_while_all_moves(void **state)
 	}
 	schedule_get_counts(s, &counts);
 	assert_int_equal(counts.ready[0] + counts.ready[1], 0);
+	assert_null(
+		schedule_to_connect(s, 1, true)); /* what makes connections be wanted has gone with them */
+}
+
+/* Connections that are wanted for messages of so many recipients each, to so many destinations in turn. */
+static const struct {
+	const char *name;
+	size_t messages, recipients, domains, wanted;
+} wishes[] = {
+	{ "a recipient", 1, 1, 1, 1 },
+	{ "three messages", 3, 1, 1, 3 },
+	{ "a message to forty", 1, 40, 1, 1 },
+	{ "a message to a hundred", 1, LIMIT_TRANSACTION_RECIPIENTS, 1, 1 },
+	{ "a message to one more", 1, LIMIT_TRANSACTION_RECIPIENTS + 1, 1, 2 },
+	{ "a message to 250", 1, 250, 1, 3 },
+	{ "two messages to forty", 2, 40, 1, 2 },
+	{ "a message to forty at two domains, one after the other", 1, 40, 2, 2 },
+	{ "more than the site's limit", 50, 40, 1, LIMIT_SITE_CONNECTIONS_FIRST },
+};
+
+static void test_connections_wanted(void **state)
+{
+	static struct queue_row rows[250];
+	struct transaction_rows t;
+	struct site *site;
+	size_t taken;
+
+	(void)state;
+	for (size_t w = 0; w < sizeof wishes / sizeof *wishes; w++) {
+		size_t wanted = 0, recipients = wishes[w].recipients;
+
+		print_message("%s\n", wishes[w].name);
+		begin_again();
+		for (size_t m = 0; m < wishes[w].messages; m++) {
+			last_content++;
+			for (size_t i = 0; i < recipients; i++)
+				rows[i] = (struct queue_row){
+					.queue_id = last_content << QUEUE_ID_BITS | i,
+					.domain = i * wishes[w].domains / recipients ? STR("b.example")
+					                                             : STR("a.example"),
+				};
+			assert_int_equal(schedule_add(s, rows, recipients, &taken).code, ERR_OK);
+		}
+		resolve();
+		while ((site = schedule_to_connect(s, 1, true))) {
+			schedule_connected(s, site);
+			wanted++;
+		}
+		assert_int_equal(wanted, wishes[w].wanted);
+		/* each of them has something to send, but where a message for both domains went at once */
+		site = schedule_site(s, STR("site"));
+		for (size_t i = wishes[w].domains; i <= wanted; i++)
+			assert_true(schedule_take(s, site, 1, 0, &t));
+		/* a connection that is used brings no other one for what waits for it */
+		if (wishes[w].messages == 1 && wanted == 1)
+			assert_null(schedule_to_connect(s, 1, true));
+	}
 }
 
 static const struct {
@@ -359,6 +416,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_single_in_its_lane, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_each_once_while_all_moves, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_connections_wanted, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_million, setup, teardown),
 	};
 

@@ -46,6 +46,7 @@ struct destination {
 	struct link wanted; /* in schedule->wanted */
 	struct link flows;
 	size_t ready[LANES];
+	size_t runs; /* rows of one message after another: a transaction or a part of one */
 };
 
 struct site {
@@ -53,6 +54,7 @@ struct site {
 	void *user;
 	int64_t held_until_ms;
 	size_t destinations; /* that point here */
+	size_t runs;         /* theirs */
 	uint32_t connections, busy[LANES], limit;
 	struct link wanting; /* in one of schedule->wanting */
 	enum queue_lane wanting_lane;
@@ -105,6 +107,9 @@ void sender_free_if_empty(struct schedule *s, struct sender *sender);
 /* Puts a flow into its sender's round, and that one into its site's; takes it out. False: no memory. */
 bool flow_join(struct schedule *s, struct flow *f);
 void flow_leave(struct schedule *s, struct flow *f);
+
+/* A destination has so many runs more; negative: less. */
+void destination_count_run(struct schedule *s, struct destination *d, int more);
 
 /* A destination has one ready row more in `lane`, or one less. */
 void destination_gained(struct schedule *s, struct destination *d, enum queue_lane lane);

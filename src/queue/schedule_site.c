@@ -86,6 +86,15 @@ struct site *schedule_site_of(const struct schedule *s, const struct queue_row *
 
 /* --- what they have --- */
 
+void destination_count_run(struct schedule *s, struct destination *d, int more)
+{
+	d->runs = more < 0 ? d->runs - 1 : d->runs + 1;
+	if (!d->site)
+		return;
+	d->site->runs = more < 0 ? d->site->runs - 1 : d->site->runs + 1;
+	site_settle(s, d->site); /* it may be another one than that of the row that comes or goes */
+}
+
 void destination_gained(struct schedule *s, struct destination *d, enum queue_lane lane)
 {
 	d->ready[lane]++;
@@ -139,13 +148,23 @@ uint32_t site_lane_limit(const struct site *site, enum queue_lane lane)
 	return lane == QUEUE_TRANSACTIONAL ? site->limit : site->limit - site->limit / 4;
 }
 
-/* Connections that have nothing to do are counted on: the recipients ready are more than those. */
-static bool wants_connection(const struct site *site, enum queue_lane lane)
+/* Transactions that there are at least; a message for several destinations of the site may count as several.
+ */
+static size_t transactions(const struct site *site)
 {
 	size_t ready = site->lanes[0].ready + site->lanes[1].ready;
+	size_t full = (ready + LIMIT_TRANSACTION_RECIPIENTS - 1) / LIMIT_TRANSACTION_RECIPIENTS;
+
+	return site->runs > full ? site->runs : full;
+}
+
+/* Connections that have nothing to do are counted on: the transactions ready are more than those. */
+static bool wants_connection(const struct site *site, enum queue_lane lane)
+{
 	uint32_t idle = site->connections - site->busy[0] - site->busy[1];
 
-	return ready > idle && site->connections < site_lane_limit(site, lane) && site->held_until_ms == 0;
+	return transactions(site) > idle && site->connections < site_lane_limit(site, lane) &&
+	       site->held_until_ms == 0;
 }
 
 void site_settle(struct schedule *s, struct site *site)
@@ -207,10 +226,12 @@ static bool point_to(struct schedule *s, struct destination *d, struct site *sit
 			site->lanes[lane].ready += d->ready[lane];
 	}
 	if (former) {
+		former->runs -= d->runs;
 		former->destinations--;
 		site_settle(s, former);
 	}
 	if (site) {
+		site->runs += d->runs;
 		site->destinations++;
 		site_settle(s, site);
 	}

@@ -184,14 +184,19 @@ SSL *net_client_tls(const struct conn_host *host, str name, void *user)
 {
 	const struct net_client *client = (const struct net_client *)(const void *)host;
 	char z[LIMIT_DOMAIN + 1];
+	ip address;
 
+	if (name.len > 2 && name.ptr[0] == '[' && name.ptr[name.len - 1] == ']')
+		name = str_slice(name, 1, name.len - 1); /* as routes write IPv6 */
 	if (name.len > LIMIT_DOMAIN)
 		return NULL;
+	const bool is_address = ip_parse(name, &address).code == ERR_OK;
 	memcpy(z, name.ptr, name.len);
 	z[name.len] = '\0';
 	SSL *ssl = SSL_new(client->context);
 	BIO *octets = ssl ? BIO_new(client->bio_method) : NULL;
-	if (!octets || SSL_set_tlsext_host_name(ssl, z) != 1 || SSL_set1_host(ssl, z) != 1) {
+	/* An address is no name to ask for (RFC 6066 §3); SSL_set1_host looks for it among the addresses. */
+	if (!octets || (!is_address && SSL_set_tlsext_host_name(ssl, z) != 1) || SSL_set1_host(ssl, z) != 1) {
 		BIO_free(octets);
 		SSL_free(ssl);
 		return NULL;

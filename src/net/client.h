@@ -43,7 +43,8 @@ err_code conn_connect_error(const struct conn *conn);
 
 /* Everything written is out, and the other end waits for our handshake. What came in the clear and was not
  * consumed is dropped (RFC 3207 §6). Then CONN_SECURED; CONN_CLOSED where the handshake fails or takes over
- * LIMIT_HANDSHAKE_MS. `name`, <= LIMIT_DOMAIN, is asked for (SNI) and has to be in the certificate.
+ * LIMIT_HANDSHAKE_MS. `name`, <= LIMIT_DOMAIN, is asked for (SNI) and has to be in the certificate;
+ * an address, "[2001:db8::1]" too, is not asked for.
  * ERR_CLOSED   ERR_NOSPACE */
 err conn_start_tls_as_client(struct conn *conn, str name) MUST_USE;
 

@@ -372,11 +372,11 @@ static void test_trust(void **state)
 	static const struct {
 		const char *name;
 		bool trusted;
-	} rows[] = { { "mx.example", true },
-		     { "a.w.example", true },
-		     { "other.example", false },
-		     { "a.b.w.example", false } };
-	struct tls_certificate c = toy_certificate(&arena, "DNS:mx.example,DNS:*.w.example", TOY_P256);
+	} rows[] = { { "mx.example", true },     { "a.w.example", true }, { "other.example", false },
+		     { "a.b.w.example", false }, { "192.0.2.1", true },   { "192.0.2.2", false },
+		     { "[2001:db8::1]", true },  { "2001:db8::2", false } };
+	struct tls_certificate c = toy_certificate(
+		&arena, "DNS:mx.example,DNS:*.w.example,IP:192.0.2.1,IP:2001:db8::1", TOY_P256);
 	char path[64];
 
 	(void)state;

@@ -103,9 +103,7 @@ static void print_threads(size_t messages)
 	DIR *d = opendir("/proc/self/task");
 	long hz = sysconf(_SC_CLK_TCK);
 
-	if (!d)
-		return;
-	for (struct dirent *e; (e = readdir(d));) {
+	for (struct dirent *e; d && (e = readdir(d));) {
 		char path[300], comm[64];
 		unsigned long user, system;
 		snprintf(path, sizeof path, "/proc/self/task/%s/stat", e->d_name);
@@ -120,15 +118,6 @@ static void print_threads(size_t messages)
 		fclose(f);
 	}
 	closedir(d);
-}
-
-static char *make_octets(size_t size)
-{
-	char *octets = malloc(size);
-
-	if (!octets)
-		exit(1);
-	return memset(octets, 'x', size);
 }
 
 int main(int argc, char **argv)
@@ -147,7 +136,8 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	make_accounts(accounts);
-	char *content = make_octets(size), *summary = make_octets(1000);
+	char *content = calloc(1, size), *summary = calloc(1, 1000);
+	memset(content, 'x', size);
 	for (size_t i = 0; i < width; i++) {
 		struct flight *f = calloc(1, sizeof *f);
 		f->next = spare;
@@ -167,7 +157,5 @@ int main(int argc, char **argv)
 	       (double)s.commits / (double)s.batches, s.wal_octets);
 	print_threads(messages);
 	store_close(store);
-	free(content);
-	free(summary);
 	return 0;
 }

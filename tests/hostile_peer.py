@@ -21,7 +21,7 @@ DONE = object()  # an action's answer: it has said all there is to say
 GOOD = {"GREETING": b"220 peer.example ESMTP\r\n", "HELO": b"250 peer.example\r\n", "MAIL": b"250 2.1.0 fine\r\n",
         "RCPT": b"250 2.1.5 fine\r\n", "DATA": b"354 go on\r\n", "DOT": b"250 2.0.0 taken\r\n",
         "RSET": b"250 2.0.0 fine\r\n", "NOOP": b"250 2.0.0 fine\r\n", "QUIT": b"221 2.0.0 bye\r\n",
-        "STARTTLS": b"220 2.0.0 begin\r\n"}
+        "STARTTLS": b"220 2.0.0 begin\r\n", "AUTH": b"235 2.7.0 welcome\r\n"}
 EXTENSIONS = ("PIPELINING", "8BITMIME", "SMTPUTF8", "DSN", "ENHANCEDSTATUSCODES", "SIZE 100000000")
 PATH = re.compile(rb"[^:]*:\s*<([^>]*)>\s*(.*)", re.DOTALL)
 
@@ -103,8 +103,8 @@ class Message:
 
 
 class Peer:
-    """`messages` are those it took, `whole` those that came to their end; `sessions` are all, each with the `lines` that came. `tls` is an
-    ssl.SSLContext; `split` says replies octet by octet."""
+    """`messages` are those it took, `whole` those that came to their end; `sessions` are all, each with the `lines` that
+    came. `tls` is an ssl.SSLContext; `split` says replies octet by octet."""
 
     def __init__(self, script=None, extensions=EXTENSIONS, tls=None, tls_first=False, split=False,
                  address="127.0.0.1", port=0):
@@ -176,7 +176,7 @@ class Session:
 
     def cut(self):
         try:
-            self.raw.shutdown(socket.SHUT_RDWR)
+            self.socket.shutdown(socket.SHUT_RDWR)  # the raw one gave up its descriptor to TLS
         except OSError:
             pass
 

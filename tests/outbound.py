@@ -9,6 +9,8 @@ import email.policy
 import re
 import time
 
+import clients
+
 ANN, BOB = "ann@shop.example", "bob@shop.example"
 FAR = {"far.example": "@ MX 10 mx\nmx A 127.0.0.1\n"}
 MESSAGE = b"From: ann@shop.example\r\nTo: cy@far.example\r\nMessage-ID: <%s@shop.example>\r\nSubject: hello\r\n\r\nbody\r\n"
@@ -34,9 +36,9 @@ def sending(make_instance, dns, port, name="server", start=True, **kwargs):
     return one.start() if start else one
 
 
-def submit(one, *forward_paths, message=MESSAGE % b"1", reverse_path=ANN, mail=b"", rcpt=b""):
-    """One transaction by port 25; gives the id of the message. `mail` and `rcpt` are their parameters."""
-    with one.smtp() as c:
+def submit(one, *forward_paths, message=MESSAGE % b"1", reverse_path=ANN, mail=b"", rcpt=b"", service="smtp"):
+    """One transaction; gives the id of the message. `mail` and `rcpt` are their parameters."""
+    with clients.Smtp(one.address(service)) as c:
         c.command(b"MAIL FROM:<%s>" % reverse_path.encode() + mail, 250)
         for path in forward_paths:
             c.command(b"RCPT TO:<%s>" % path.encode() + rcpt, 250)

@@ -91,7 +91,8 @@ def test_some_recipients_and_a_tarpit():
 
 
 def test_tls_that_is_none(tls):
-    for script, words in (({"TLS": b"nonsense\r\n" * 10}, "WRONG_VERSION|wrong version|closed"), ({"TLS": close}, "EOF|closed|reset"),
+    for script, words in (({"TLS": b"nonsense\r\n" * 10}, "WRONG_VERSION|wrong version|closed"),
+                          ({"TLS": close}, "EOF|closed|reset"),
                           ({"STARTTLS": b"454 4.7.0 no\r\n"}, "454")):
         with Peer(script, tls=tls) as peer:
             with pytest.raises((smtplib.SMTPException, OSError), match=words), client(peer) as s:

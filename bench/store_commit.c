@@ -103,7 +103,9 @@ static void print_threads(size_t messages)
 	DIR *d = opendir("/proc/self/task");
 	long hz = sysconf(_SC_CLK_TCK);
 
-	for (struct dirent *e; d && (e = readdir(d));) {
+	if (!d)
+		return;
+	for (struct dirent *e; (e = readdir(d));) {
 		char path[300], comm[64];
 		unsigned long user, system;
 		snprintf(path, sizeof path, "/proc/self/task/%s/stat", e->d_name);
@@ -118,6 +120,15 @@ static void print_threads(size_t messages)
 		fclose(f);
 	}
 	closedir(d);
+}
+
+static char *make_octets(size_t size)
+{
+	char *octets = malloc(size);
+
+	if (!octets)
+		exit(1);
+	return memset(octets, 'x', size);
 }
 
 int main(int argc, char **argv)
@@ -136,8 +147,7 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	make_accounts(accounts);
-	char *content = calloc(1, size), *summary = calloc(1, 1000);
-	memset(content, 'x', size);
+	char *content = make_octets(size), *summary = make_octets(1000);
 	for (size_t i = 0; i < width; i++) {
 		struct flight *f = calloc(1, sizeof *f);
 		f->next = spare;
@@ -157,5 +167,7 @@ int main(int argc, char **argv)
 	       (double)s.commits / (double)s.batches, s.wal_octets);
 	print_threads(messages);
 	store_close(store);
+	free(content);
+	free(summary);
 	return 0;
 }

@@ -315,7 +315,8 @@ def test_octet_by_octet(ground):
 
 @pytest.mark.parametrize("step, octets", [
     ("GREETING", b"220-first\r\n220 ESMTP\r\n"), ("RCPT", b"251 2.1.5 will forward\r\n"), ("DOT", b"250\r\n"),
-    ("EHLO", b"250-peer.example hello\r\n250-8bitmime\r\n250-X-OWN things = 1\r\n250-AUTH=LOGIN\r\n250-SIZE\r\n250 pipelining\r\n"),
+    ("EHLO", b"250-peer.example hello\r\n250-8bitmime\r\n250-X-OWN things = 1\r\n250-AUTH=LOGIN\r\n250-SIZE\r\n"
+             b"250 pipelining\r\n"),
     ("MAIL", b"250-2.1.0 one\r\n250 2.1.0 two\r\n"), ("DOT", b"259 2.9.9 who knows\r\n"), ("DATA", b"354\r\n"),
     ("RCPT", b"250 2.1.5 " + b"long " * 300 + b"\r\n")])
 def test_odd_replies(ground, step, octets):
@@ -371,19 +372,33 @@ def test_size_is_believed(ground):
 TEXT = "Grüße: 10 € für 1=1, ein sehr langer Satz" + " und noch mehr" * 20 + "\r\n.Punkt\r\n\r\nEnde  \r\n"
 
 
+EIGHT_BIT = (b"MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" +
+             TEXT.encode())
+
+
 def test_eight_bits_become_seven(ground):
     """Without 8BITMIME 8-bit content is recoded, not sent as it is (RFC 6152 §3), and means the same."""
     with ground.case(extensions=("PIPELINING",)) as case:
-        head = case.message().partition(b"\r\n\r\n")[0]
-        case.send(message=head + b"\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                  b"Content-Transfer-Encoding: 8bit\r\n\r\n" + TEXT.encode(), mail=b" BODY=8BITMIME")
+        head = case.message().partition(b"\r\n\r\n")[0] + b"\r\n"
+        case.send(message=head + EIGHT_BIT, mail=b" BODY=8BITMIME", service="submission")
         case.wait_gone()
         [message] = case.peer.messages
         assert message.octets.isascii() and max(map(len, message.octets.split(b"\r\n"))) <= 998
-        assert b"BODY=" not in message.parameters
+        assert b"BODY=8BITMIME" not in message.parameters
         got = email.message_from_bytes(message.octets, policy=email.policy.SMTP)
         assert got["content-transfer-encoding"] in ("quoted-printable", "base64")
         assert got.get_payload(decode=True) == TEXT.encode()
+
+
+def test_eight_bits_of_others_come_back(ground):
+    """What came from elsewhere is not ours to change: a signature may stand on it. Nor do eight bits go where none are
+    taken."""
+    with ground.case(extensions=("PIPELINING",)) as case:
+        head = case.message().partition(b"\r\n\r\n")[0] + b"\r\n"
+        case.send(message=head + EIGHT_BIT, mail=b" BODY=8BITMIME")
+        case.wait_gone()
+        assert case.peer.messages == [] and not case.peer.lines(b"MAIL")
+        assert list(case.notices()[0].actions.values()) == [("failed", "5.6.3")]
 
 
 def test_eight_bits_stay(ground):
@@ -447,7 +462,8 @@ def test_broken_tls(ground, tls_context, script):
 def test_broken_tls_where_it_is_required(ground, tls_context, script):
     """Where it was asked for it never goes in the clear."""
     with ground.case(script, tls=tls_context) as case:
-        ground.one.cli("route", "add", case.domain, "--smarthost", f"m{case.number}.case.example:{ground.port}", "--tls", "require")
+        host = f"m{case.number}.case.example:{ground.port}"
+        ground.one.cli("route", "add", case.domain, "--smarthost", host, "--tls", "require")
         case.send()
         if script:
             case.wait_failed_try()

@@ -6,7 +6,7 @@ import time
 import pytest
 
 import outbound
-from hostile_peer import OK, Peer, close, hang, then
+from hostile_peer import DONE, OK, Peer, close, hang, slowly, then
 from nameserver import Nameserver, free_port
 from outbound import ANN
 from test_metrics import metrics
@@ -57,8 +57,8 @@ def test_what_dns_says(shop):
     """Who can't be reached ever comes back at once with the status that says why; who can later waits."""
     fates = {"null": "5.1.10", "self": "5.4.6", "nowhere": "5.1.2", "text": "5.4.4"}
     with shop.peer() as peer:
-        shop.send(*(f"x@{name}.odd.example" for name in ("null", "self", "nowhere", "text", "behind", "bare", "alias", "aliasmx")),
-                  "x@broken.example")
+        names = ("null", "self", "nowhere", "text", "behind", "bare", "alias", "aliasmx")
+        shop.send(*(f"x@{name}.odd.example" for name in names), "x@broken.example")
         peer.wait(1)
         outbound.wait("only what can't be asked", lambda: set(shop.states()) <= {"x@broken.example"})
         took = {p.decode() for m in peer.messages for p in m.forward_paths}
@@ -185,7 +185,8 @@ def test_no_smarthost_at_all(shop):
         shop.queue("retry")
         peer.wait()
         outbound.wait_empty(shop.one)
-        outbound.wait("doctor's content", lambda: "routes" not in {c["name"] for c in shop.one.json("doctor", code=None)["checks"]})
+        outbound.wait("doctor's content", lambda: "routes" not in {
+            c["name"] for c in shop.one.json("doctor", code=None)["checks"]})
         assert metrics(shop.one)["postrider_routes_failed"] == 0
 
 
@@ -219,7 +220,6 @@ def test_lmtp(shop):
     def each(session, line):
         for path in session.answering:
             session.say(b"550 5.2.2 full\r\n" if b"full" in path else b"250 2.0.0 taken\r\n")
-        from hostile_peer import DONE
         return DONE
 
     def remember(session, line):
@@ -273,7 +273,8 @@ def test_hold_release_remove_while_it_runs(shop):
         outbound.wait_empty(shop.one)
         assert len(peer.messages) == 2 and outbound.mailbox(shop.one, ANN) == []
         names = [e["event"] for e in shop.one.json_lines("trace", "1@shop.example")]
-        assert {"queue.held", "queue.removed", "queue.released", "queue.retried", "message.deferred", "message.sent"} <= set(names)
+        assert {"queue.held", "queue.removed", "queue.released", "queue.retried", "message.deferred",
+                "message.sent"} <= set(names)
 
 
 def test_what_is_under_way_is_seen(shop):
@@ -293,7 +294,6 @@ def test_what_is_under_way_is_seen(shop):
 
 def test_a_stop_waits_for_the_final_reply(shop):
     """Past the final dot the answer is worth waiting for: else the message would go twice."""
-    from hostile_peer import slowly
     with shop.peer({"DOT": slowly(b"250 2.0.0 taken\r\n", .1)}) as peer:
         shop.send("cy@far.example")
         outbound.wait("the message", lambda: peer.whole)

@@ -5,6 +5,7 @@
 #include "base/limits.h"
 #include "base/utf8.h"
 #include "smtp/parameters.h"
+#include "smtp/xtext.h"
 #include "store/queue.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *octets, size_t size);
@@ -36,10 +37,27 @@ static void check_mail(const struct smtp_mail_parameters *p)
 	must(p->priority >= -9 && p->priority <= 9);
 }
 
+/* What goes out again is what came in. */
+static void check_way_back(str orcpt)
+{
+	char encoded_room[10 * LIMIT_ORCPT], decoded_room[LIMIT_ORCPT];
+	struct buf encoded, decoded;
+	str address = orcpt, type = str_cut(&address, ';');
+
+	if (!str_eq_nocase(type, STR("utf-8")))
+		return;
+	buf_init_fixed(&encoded, encoded_room, sizeof encoded_room);
+	buf_init_fixed(&decoded, decoded_room, sizeof decoded_room);
+	unitext_encode(&encoded, address);
+	must(unitext_decode(&decoded, buf_str(&encoded)).code == ERR_OK);
+	must(str_eq(buf_str(&decoded), address));
+}
+
 static void check_rcpt(const struct smtp_rcpt_parameters *p)
 {
 	must(p->orcpt.len <= LIMIT_ORCPT && is_printable(p->orcpt, true));
 	must(p->has_orcpt == (str_find_char(p->orcpt, ';') < p->orcpt.len));
+	check_way_back(p->orcpt);
 	must(p->has_notify == (p->notify != 0));
 	must(!(p->notify & QUEUE_NOTIFY_NEVER) || p->notify == QUEUE_NOTIFY_NEVER);
 }

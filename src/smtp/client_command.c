@@ -1,5 +1,7 @@
 #include "smtp/client_command.h"
 
+#include "smtp/xtext.h"
+
 enum client_lack client_lacks(const struct smtp_hello *hello, const struct client_mail *mail)
 {
 	unsigned has = hello->extensions;
@@ -112,7 +114,7 @@ static void add_notify(struct buf *out, uint8_t notify)
 	}
 }
 
-/* The type as it is, the address as xtext (RFC 3461 §4.2). */
+/* The type as it is, the address as xtext (RFC 3461 §4.2), or as the type utf-8 has it (RFC 6533 §3). */
 static void add_orcpt(struct buf *out, str orcpt)
 {
 	str address = orcpt, type = str_cut(&address, ';');
@@ -120,7 +122,10 @@ static void add_orcpt(struct buf *out, str orcpt)
 	buf_add(out, STR(" ORCPT="));
 	buf_add(out, type);
 	buf_add_char(out, ';');
-	client_xtext_add(out, address);
+	if (str_eq_nocase(type, STR("utf-8")))
+		unitext_encode(out, address);
+	else
+		client_xtext_add(out, address);
 }
 
 void client_rcpt_add(struct buf *out, const struct smtp_hello *hello, str forward_path, uint8_t notify,

@@ -68,6 +68,11 @@ static void test_rcpt(void **state)
 		{ HELLO_DSN, QUEUE_NOTIFY_SUCCESS | QUEUE_NOTIFY_FAILURE | QUEUE_NOTIFY_DELAY,
 		  "rfc822;bob+x@e.example",
 		  "RCPT TO:<bob@e.example> NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=rfc822;bob+2Bx@e.example\r\n" },
+		{ HELLO_DSN, 0, "utf-8;j\xc3\xb6rg+\\ x=@\xe5\x8d\x9a.example",
+		  "RCPT TO:<bob@e.example> "
+		  "ORCPT=utf-8;j\\x{F6}rg\\x{2B}\\x{5C}\\x{20}x\\x{3D}@\\x{535A}.example\r\n" },
+		{ HELLO_DSN, 0, "UTF-8;\xff\xf4\x8f\xbf\xbf",
+		  "RCPT TO:<bob@e.example> ORCPT=UTF-8;\\x{FFFD}\\x{10FFFF}\r\n" },
 	};
 	char room[LIMIT_SMTP_REPLY];
 	struct buf out;

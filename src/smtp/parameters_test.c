@@ -250,6 +250,8 @@ static const struct {
 	{ " ORCPT=utf-8;\\x{F6", ERR_SYNTAX, 0, "", false },
 	{ " ORCPT=utf-8;\\x{f6}", ERR_SYNTAX, 0, "", false },
 	{ " ORCPT=utf-8;\xff", ERR_SYNTAX, 0, "", false },
+	{ " ORCPT=utf-8;\xc2\x85", ERR_SYNTAX, 0, "", false },
+	{ " ORCPT=utf-8;\xc2\xa0", ERR_OK, 0, "utf-8;\xc2\xa0", true },
 	{ " ORCPT=rfc822;a ORCPT=rfc822;a", ERR_SYNTAX, 0, "", false },
 	{ " SIZE=1", ERR_MISSING, 0, "", false },
 	{ " RET=FULL", ERR_MISSING, 0, "", false },

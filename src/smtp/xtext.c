@@ -51,6 +51,15 @@ static err embedded(scan *s, struct buf *out)
 	return OK;
 }
 
+/* Of US-ASCII, or C1, which is C2 80 to C2 9F. */
+static bool is_control(str text, size_t at)
+{
+	unsigned char c = (unsigned char)text.ptr[at];
+
+	return c < ' ' || c == 0x7f ||
+	       (c == 0xc2 && at + 1 < text.len && (unsigned char)text.ptr[at + 1] < 0xa0);
+}
+
 err unitext_decode(struct buf *out, str text)
 {
 	scan s = { text, 0 };
@@ -64,10 +73,35 @@ err unitext_decode(struct buf *out, str text)
 			TRY(embedded(&s, out));
 			continue;
 		}
-		if ((c > 0 && c <= ' ') || c == 0 || c == 0x7f || c == '\\' || c == '+' || c == '=')
+		if (c == ' ' || c == '\\' || c == '+' || c == '=' || is_control(text, s.at))
 			return malformed;
 		buf_add_char(out, c);
 		s.at++;
 	}
 	return buf_err(out);
+}
+
+/* The character at the front of `text`, whose octets are `size`. */
+static uint32_t code_of(str text, size_t size)
+{
+	static const unsigned char first[] = { 0, 0x7f, 0x1f, 0x0f, 0x07 };
+	uint32_t code = size > 0 ? (unsigned char)text.ptr[0] & first[size] : 0xfffd;
+
+	for (size_t i = 1; i < size; i++)
+		code = code << 6 | ((unsigned char)text.ptr[i] & 0x3f);
+	return code;
+}
+
+void unitext_encode(struct buf *out, str text)
+{
+	while (text.len > 0) {
+		size_t size = utf8_length(text);
+		uint32_t code = code_of(text, size);
+
+		if (code > ' ' && code < 0x7f && code != '\\' && code != '+' && code != '=')
+			buf_add_char(out, (char)code);
+		else
+			buf_add_format(out, "\\x{%02X}", code);
+		text = str_from(text, size > 0 ? size : 1);
+	}
 }

@@ -165,12 +165,34 @@ def test_they_survive(shop, tmp_path):
     assert shop.json_lines("app", "list") == before
 
 
+def test_change(shop):
+    """What is named is set anew, the rest stays as it is; the login is the same."""
+    added = add(shop, "web", ANN, "--from", "info@shop.example", ANN, "--limit", "20/m")
+    added.pop("password")
+    assert shop.json("app", "change", "web", "--limit", "500/h") == added | {"limit": "500/h"}
+    changed = shop.json("app", "change", "ann+web@shop.example", "--from", ANN, "--from", "@shop.example")
+    assert changed == added | {"limit": "500/h", "from": [ANN, "@shop.example"]}
+    assert shop.json("app", "change", "web", "--limit", "none", "--from", ANN) == added | {"limit": None, "from": [ANN]}
+    assert shop.json("app", "settings", "web") == added | {"limit": None, "from": [ANN]}
+    text = shop.cli("app", "change", "web", "--limit", "9/d").stdout.decode()
+    assert "Limit       9/d recipients" in text and "Password" not in text
+
+    assert "nothing is to be changed" in refused(shop, "change", "web", code=64)
+    refused(shop, "change", "web", "--account", BOB, code=64)
+    refused(shop, "change", "web", "--limit", "0/h", code=64)
+    refused(shop, "change", "--limit", "5/h", code=64)
+    assert 'no app is called "wob"' in refused(shop, "change", "wob", "--limit", "5/h", code=67)
+    assert "another person's" in refused(shop, "change", "web", "--from", BOB, code=77)
+    assert shop.json("app", "settings", "web") == added | {"limit": "9/d", "from": [ANN]}
+
+
 def test_what_happened_is_told(shop):
     add(shop, "web")
     shop.cli("app", "settings", "web", "--new-password")
+    shop.cli("app", "change", "web", "--limit", "5/m")
     shop.cli("app", "revoke", "web")
     told = [e["what"] for e in shop.json_lines("trace", "ann+web@shop.example")]
-    assert told == ["app added", "app got a new password", "app revoked"]
+    assert told == ["app added", "app got a new password", "app got other addresses or another limit", "app revoked"]
 
 
 def test_account_name(shop):

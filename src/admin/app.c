@@ -1,12 +1,11 @@
 #include "admin/operation_internal.h"
 
+#include "admin/app_froms.h"
 #include "admin/config.h"
 #include "admin/limit.h"
 #include "auth/secret.h"
 #include "base/limits.h"
 #include "deliver/address.h"
-#include "deliver/lookup.h"
-#include "deliver/sender.h"
 #include "store/app.h"
 
 /* --- answers --- */
@@ -124,110 +123,13 @@ static err name_argument(struct operation_call *call, str *out)
 	return OK;
 }
 
-static err not_reached(struct operation_call *call, const struct account *account, str address)
-{
-	return err_new(call->arena, ERR_DENIED,
-	               "mail to " STR_FMT " does not reach " STR_FMT ", so its apps may not send from it; to "
-	               "change that: postrider alias add " STR_FMT " " STR_FMT,
-	               STR_ARG(address), STR_ARG(account->address), STR_ARG(address),
-	               STR_ARG(account->address));
-}
-
-static err check_address(struct operation_call *call, const struct account *account, str address)
-{
-	struct lookup found;
-
-	switch (lookup_address(call->directory, call->arena, address, &found)) {
-	case LOOKUP_ACCOUNT:
-		if (found.account->account_id == account->account_id)
-			return OK;
-		return err_new(call->arena, ERR_DENIED,
-		               STR_FMT " is another person's address; make the app in that account: "
-		                       "--account " STR_FMT,
-		               STR_ARG(address), STR_ARG(found.account->address));
-	case LOOKUP_ALIAS:
-		return sender_receives(call->directory, call->arena, account->account_id, address)
-		               ? OK
-		               : not_reached(call, account, address);
-	case LOOKUP_FOREIGN:
-		return err_new(call->arena, ERR_DENIED,
-		               STR_FMT " is of a domain that is not served here; receivers would take such "
-		                       "mail for forged. Send from an address of your own domains: "
-		                       "postrider domain list",
-		               STR_ARG(address));
-	case LOOKUP_NOBODY:
-	case LOOKUP_NO_OWNER:
-		warning_add(call,
-		            "nobody gets mail for " STR_FMT ": replies and bounces would be refused; to get "
-		            "them: postrider alias add " STR_FMT " " STR_FMT,
-		            STR_ARG(address), STR_ARG(address), STR_ARG(account->address));
-		return OK;
-	case LOOKUP_BUSY:
-		break;
-	}
-	return (err){ ERR_BUSY, 0, "the directory can't be asked now; try again" };
-}
-
-/* An app sends in its account's name: from an address whose mail reaches it, from one of our domains that
- * nobody has, from a whole domain where the owner says so; never from another person's address. */
-static err check_from(struct operation_call *call, const struct account *account, str from)
-{
-	const struct domain *domain;
-
-	if (from.ptr[0] != '@')
-		return check_address(call, account, from);
-	if (directory_find_domain(call->directory, str_from(from, 1), &domain) == DIRECTORY_FOUND)
-		return OK;
-	return err_new(call->arena, ERR_DENIED,
-	               STR_FMT ": this domain is not served here; see postrider domain list", STR_ARG(from));
-}
-
-static bool is_among(const str *list, size_t count, str address)
-{
-	for (size_t i = 0; i < count; i++)
-		if (str_eq(list[i], address))
-			return true;
-	return false;
-}
-
-/* The argument "from", normalised, each once; without it the account's own address. */
-static err froms_argument(struct operation_call *call, const struct account *account,
-                          struct directory_change *change)
-{
-	const json_t *list = json_object_get(call->arguments, "from");
-	size_t named = json_array_size(list), n = 0;
-
-	if (named > LIMIT_APP_FROMS)
-		return err_new(call->arena, ERR_LIMIT,
-		               "an app sends from at most %u addresses; @shop.example "
-		               "stands for all of a domain",
-		               LIMIT_APP_FROMS);
-	str *froms = arena_new(call->arena, str, named + 1);
-	if (!froms)
-		return ERR_NO_MEMORY;
-	for (size_t i = 0; i < named; i++) {
-		const json_t *text = json_array_get(list, i);
-		str typed = { json_string_value(text), json_string_length(text) };
-
-		err e = address_normalise_alias(call->arena, json_is_string(text) ? typed : STR(""),
-		                                &froms[n]);
-		if (e.code != ERR_OK)
-			return err_wrap(call->arena, e, "from \"" STR_FMT "\"", STR_ARG(typed));
-		TRY(check_from(call, account, froms[n]));
-		n += !is_among(froms, n, froms[n]);
-	}
-	if (n == 0)
-		TRY(arena_copy(call->arena, account->address, &froms[n++]));
-	change->targets = froms;
-	change->target_count = n;
-	return OK;
-}
-
+/* The argument "limit"; none where it is null or absent. */
 static err limit_argument(struct operation_call *call, struct directory_change *change)
 {
 	const json_t *value = json_object_get(call->arguments, "limit");
 	str text = { 0 };
 
+	change->limit_count = change->limit_period_s = 0;
 	if (!value || json_is_null(value))
 		return OK;
 	TRY(argument_text(call, "limit", &text));
@@ -342,7 +244,7 @@ err app_add_prepare(struct operation_call *call)
 			               STR_ARG(login), STR_ARG(login));
 	TRY(app_change_new(call, DIRECTORY_APP_ADD, account->address, login, name, &change));
 	TRY(limit_argument(call, change));
-	TRY(froms_argument(call, account, change));
+	TRY(app_froms_argument(call, account, change));
 	if (account->suspended)
 		warning_add(call, STR_FMT " is suspended: the app can't log in until it is resumed",
 		            STR_ARG(account->address));
@@ -364,8 +266,38 @@ err app_password_prepare(struct operation_call *call)
 	return secret_make(call->arena, &call->secret, &change->password);
 }
 
-/* The settings, with the password this once. */
-err app_secret_finish(struct operation_call *call)
+/* What is not named stays as it is, also where it would not be taken any more. */
+err app_change_prepare(struct operation_call *call)
+{
+	bool froms = json_object_get(call->arguments, "from"),
+	     limit = json_object_get(call->arguments, "limit");
+	struct directory_change *change;
+	struct found_app found;
+	str login = { 0 };
+
+	if (!froms && !limit) {
+		call->usage = true;
+		return (err){ ERR_SYNTAX, 0,
+			      "nothing is to be changed: name \"from\" addresses or a \"limit\"" };
+	}
+	TRY(app_argument(call, &found));
+	TRY(login_of(call->arena, found.account->address, found.app->name, &login));
+	TRY(app_change_new(call, DIRECTORY_APP_SENDING, found.account->address, login, found.app->name,
+	                   &change));
+	change->targets = found.app->froms;
+	change->target_count = found.app->from_count;
+	change->limit_count = found.app->limit_count;
+	change->limit_period_s = found.app->limit_period_s;
+	if (froms)
+		TRY(app_froms_argument(call, found.account, change));
+	if (limit)
+		TRY(limit_argument(call, change));
+	warn_if_closed(call);
+	return OK;
+}
+
+/* The settings, with a password that was made this once. */
+err app_finish(struct operation_call *call)
 {
 	const struct directory_change *change = call->change;
 	const struct account *account;
@@ -378,7 +310,7 @@ err app_secret_finish(struct operation_call *call)
 		if (!str_eq(apps[i]->name, change->app_name))
 			continue;
 		json_t *answer = json_of_app(call, account, apps[i]);
-		if (answer)
+		if (answer && call->secret.len > 0)
 			json_object_set_new(answer, "password", json_of_str(call->secret));
 		return answer_set(call, answer);
 	}

@@ -106,6 +106,7 @@ err change_new_about(struct operation_call *call, enum directory_change_kind kin
 		[DIRECTORY_ACCOUNT_NAME] = "name set",
 		[DIRECTORY_APP_ADD] = "app added",
 		[DIRECTORY_APP_PASSWORD] = "app got a new password",
+		[DIRECTORY_APP_SENDING] = "app got other addresses or another limit",
 		[DIRECTORY_APP_REMOVE] = "app revoked",
 		[DIRECTORY_ROUTE_PUT] = "route set",
 		[DIRECTORY_ROUTE_REMOVE] = "route removed",

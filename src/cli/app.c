@@ -104,21 +104,20 @@ static int show(struct command_line *line, const char *operation, json_t *argume
 	return command_done(line);
 }
 
-/* "--from a --from b" and "--from a b" alike. */
-static err add_arguments(struct command_line *line, json_t *arguments)
+/* NAME, --limit and --from, "--from a --from b" and "--from a b" alike; --account where `account` is given.
+ */
+static err sending_arguments(struct command_line *line, json_t *arguments, const char **account)
 {
-	const char *account = NULL, *limit = NULL, *froms[LIMIT_APP_FROMS];
-	const struct option options[] = { { "--account", NULL, &account }, { "--limit", NULL, &limit } };
+	const char *limit = NULL, *froms[LIMIT_APP_FROMS];
+	const struct option options[] = { { "--limit", NULL, &limit }, { "--account", NULL, account } };
 	size_t count = 0;
 
 	TRY(options_take_list(line, "--from", froms, LIMIT_APP_FROMS, &count));
-	TRY(options_read(line, options, 2, 1, count ? 1 + LIMIT_APP_FROMS : 1, "NAME"));
-	if (!account)
-		return command_usage(line, "--account ADDRESS is missing: in whose name does the app send?");
+	TRY(options_read(line, options, account ? 2 : 1, 1, count ? 1 + LIMIT_APP_FROMS : 1, "NAME"));
 	json_object_set_new(arguments, "name", json_string(line->words[0]));
-	json_object_set_new(arguments, "account", json_string(account));
 	if (limit)
-		json_object_set_new(arguments, "limit", json_string(limit));
+		json_object_set_new(arguments, "limit",
+		                    strcmp(limit, "none") == 0 ? json_null() : json_string(limit));
 	if (count == 0)
 		return OK;
 	json_t *list = json_array();
@@ -132,14 +131,32 @@ static err add_arguments(struct command_line *line, json_t *arguments)
 
 static int add(struct command_line *line)
 {
+	const char *account = NULL;
 	json_t *arguments = json_object();
-	err e = add_arguments(line, arguments);
+	err e = sending_arguments(line, arguments, &account);
 
+	if (e.code == ERR_OK && !account)
+		e = command_usage(line, "--account ADDRESS is missing: in whose name does the app send?");
 	if (e.code != ERR_OK) {
 		json_decref(arguments);
 		return command_fail(line, e);
 	}
+	json_object_set_new(arguments, "account", json_string(account));
 	return show(line, "app.add", arguments);
+}
+
+static int change(struct command_line *line)
+{
+	json_t *arguments = json_object();
+	err e = sending_arguments(line, arguments, NULL);
+
+	if (e.code == ERR_OK && json_object_size(arguments) == 1)
+		e = command_usage(line, "nothing is to be changed: give --from ADDRESS or --limit");
+	if (e.code != ERR_OK) {
+		json_decref(arguments);
+		return command_fail(line, e);
+	}
+	return show(line, "app.change", arguments);
 }
 
 static int settings(struct command_line *line)
@@ -176,8 +193,8 @@ static int revoke(struct command_line *line)
 static int run(struct command_line *line)
 {
 	static const struct action actions[] = {
-		{ "add", add },           { "list", list },    { "revoke", revoke },
-		{ "settings", settings }, { "test", app_try },
+		{ "add", add },       { "change", change },     { "list", list },
+		{ "revoke", revoke }, { "settings", settings }, { "test", app_try },
 	};
 
 	return run_action(line, actions, sizeof actions / sizeof actions[0]);
@@ -187,6 +204,7 @@ const struct command app_command = {
 	.name = "app",
 	.summary = "logins for shops and other programs that send mail",
 	.help = "Usage: postrider app add NAME --account ADDRESS [--from ADDRESS]... [--limit 500/h]\n"
+		"       postrider app change NAME [--from ADDRESS]... [--limit 500/h]\n"
 		"       postrider app list [--account ADDRESS]\n"
 		"       postrider app revoke NAME\n"
 		"       postrider app settings NAME [--new-password]\n"
@@ -196,14 +214,15 @@ const struct command app_command = {
 		"logs in as ann+bookings@shop.example, with a password that is made here and shown once.\n"
 		"It can send, and nothing else; revoking it leaves the account and other apps as they are.\n"
 		"add prints what a shop's SMTP form asks for; settings the same later, without the\n"
-		"password. NAME is the app's name, or its whole login where several accounts have one of\n"
-		"that name.\n"
+		"password. change sets what it may send from, or its limit, anew, and leaves its login as\n"
+		"it is. NAME is the app's name, or its whole login where several accounts have one of that\n"
+		"name.\n"
 		"\n"
 		"  --from ADDRESS  what it may send from; without it, the account's address. It is one of\n"
 		"                  the account's, an alias that reaches it, an address of a domain served\n"
 		"                  here that nobody else has, or @shop.example for all of a domain\n"
 		"  --limit 500/h   the most recipients that it may send to in a minute, hour or day\n"
-		"                  (m, h, d)\n"
+		"                  (m, h, d), or none\n"
 		"  --new-password  makes another password and shows it; the old one ends at once\n"
 		"\n"
 		"test logs in through the real port as a shop would, and says of each step how it went. It\n"

@@ -13,6 +13,7 @@ struct app_use {
 	_Atomic unsigned references;
 	struct app_try granted, refused;
 	uint64_t changes, writing, written; /* how many; which of them are on their way or in the row */
+	uint32_t rate_period_s;             /* that `rate` counts by */
 	struct rate rate;
 };
 
@@ -68,6 +69,16 @@ void app_last_logins(const struct app *app, struct app_try *granted, struct app_
 	pthread_mutex_unlock(&use->lock);
 }
 
+/* Slots of another period can't be told as those of this one: what was taken by it is forgotten. */
+static struct rate *rate_of(struct app_use *use, uint32_t period_s)
+{
+	if (use->rate_period_s != period_s) {
+		use->rate = (struct rate){ 0 };
+		use->rate_period_s = period_s;
+	}
+	return &use->rate;
+}
+
 bool app_take(const struct app *app, uint32_t recipients, int64_t *wait_ms)
 {
 	struct app_use *use = app->use;
@@ -79,8 +90,8 @@ bool app_take(const struct app *app, uint32_t recipients, int64_t *wait_ms)
 		return false;
 	}
 	pthread_mutex_lock(&use->lock);
-	bool taken = rate_take(&use->rate, app->limit_count, app->limit_period_s * INT64_C(1000), recipients,
-	                       clock_tick_ms(), wait_ms);
+	bool taken = rate_take(rate_of(use, app->limit_period_s), app->limit_count,
+	                       app->limit_period_s * INT64_C(1000), recipients, clock_tick_ms(), wait_ms);
 	pthread_mutex_unlock(&use->lock);
 	return taken;
 }
@@ -92,7 +103,8 @@ void app_give_back(const struct app *app, uint32_t recipients, int64_t since_tic
 	if (app->limit_count == 0)
 		return;
 	pthread_mutex_lock(&use->lock);
-	rate_give_back(&use->rate, app->limit_period_s * INT64_C(1000), recipients, since_tick_ms);
+	rate_give_back(rate_of(use, app->limit_period_s), app->limit_period_s * INT64_C(1000), recipients,
+	               since_tick_ms);
 	pthread_mutex_unlock(&use->lock);
 }
 

@@ -6,7 +6,7 @@
  * the times may therefore be a little old; they are never another app's, since they belong to the app as it
  * was made: one that is revoked takes them along, a new one of the same name begins without. They are in no
  * record: a database made anew from the segments says "never". What counts against the limit is forgotten
- * with the process.
+ * with the process, and when the limit gets another period.
  *
  * Any thread. The app is one of a snapshot that the caller holds (store/directory.h).
  */

@@ -134,6 +134,7 @@ enum directory_change_kind {
 	                           ERR_MISSING no such account; ERR_EXISTS; ERR_LIMIT over LIMIT_APPS,
 	                           LIMIT_APP_FROMS, LIMIT_APP_NAME; ERR_SYNTAX no app_name or no address */
 	DIRECTORY_APP_PASSWORD, /* name, app_name, password; ERR_MISSING */
+	DIRECTORY_APP_SENDING,  /* name, app_name, targets, limit_*: the new ones; errors of APP_ADD's */
 	DIRECTORY_APP_REMOVE,   /* name, app_name; ERR_MISSING */
 	DIRECTORY_ROUTE_PUT,    /* name: its key, route: replaces; ERR_LIMIT over LIMIT_ROUTES,
 	                           LIMIT_ROUTE_HOSTS;    ERR_SYNTAX */

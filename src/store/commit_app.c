@@ -16,6 +16,23 @@ static struct directory_row row_of_app(const struct app *a)
 	};
 }
 
+static err check_froms(const struct directory_change *c)
+{
+	if (c->target_count < 1)
+		return (err){ ERR_SYNTAX, 0, "an app needs an address to send from" };
+	if (c->target_count > LIMIT_APP_FROMS)
+		return (err){ ERR_LIMIT, LIMIT_APP_FROMS, "an app sends from at most 100 addresses" };
+	return OK;
+}
+
+static void set_sending(struct directory_row *row, const struct directory_change *c)
+{
+	row->targets = c->targets;
+	row->target_count = c->target_count;
+	row->limit_count = c->limit_count;
+	row->limit_period_s = c->limit_count ? c->limit_period_s : 0;
+}
+
 static err app_add(struct batch *b, const struct directory_change *c, const struct account *account,
                    struct directory_plan *plan)
 {
@@ -30,20 +47,14 @@ static err app_add(struct batch *b, const struct directory_change *c, const stru
 	(void)directory_work_apps_of(b->directory, account->account_id, &count);
 	if (count >= LIMIT_APPS)
 		return (err){ ERR_LIMIT, LIMIT_APPS, "an account has at most 100 apps; revoke one" };
-	if (c->target_count < 1)
-		return (err){ ERR_SYNTAX, 0, "an app needs an address to send from" };
-	if (c->target_count > LIMIT_APP_FROMS)
-		return (err){ ERR_LIMIT, LIMIT_APP_FROMS, "an app sends from at most 100 addresses" };
-	return plan_add_row(b, plan,
-	                    &(struct directory_row){ .kind = ROW_APP,
-	                                             .account_id = account->account_id,
-	                                             .name = c->app_name,
-	                                             .password = c->password,
-	                                             .targets = c->targets,
-	                                             .target_count = c->target_count,
-	                                             .limit_count = c->limit_count,
-	                                             .limit_period_s = c->limit_count ? c->limit_period_s : 0,
-	                                             .created_ms = b->now_ms });
+	TRY(check_froms(c));
+	struct directory_row row = { .kind = ROW_APP,
+		                     .account_id = account->account_id,
+		                     .name = c->app_name,
+		                     .password = c->password,
+		                     .created_ms = b->now_ms };
+	set_sending(&row, c);
+	return plan_add_row(b, plan, &row);
 }
 
 err plan_app_change(struct batch *b, struct directory_change *c, struct directory_plan *plan)
@@ -59,12 +70,16 @@ err plan_app_change(struct batch *b, struct directory_change *c, struct director
 	if (!app)
 		return (err){ ERR_MISSING, 0, "the account has no such app" };
 	struct directory_row row = row_of_app(app);
-	if (c->kind == DIRECTORY_APP_REMOVE)
+	if (c->kind == DIRECTORY_APP_REMOVE) {
 		row = (struct directory_row){ .kind = ROW_APP_GONE,
 			                      .account_id = app->account_id,
 			                      .name = app->name };
-	else
+	} else if (c->kind == DIRECTORY_APP_SENDING) {
+		TRY(check_froms(c));
+		set_sending(&row, c);
+	} else {
 		row.password = c->password;
+	}
 	return plan_add_row(b, plan, &row);
 }
 

@@ -234,6 +234,7 @@ static err plan_rows(struct batch *b, struct directory_change *c, struct directo
 		return account_change(b, c, plan);
 	case DIRECTORY_APP_ADD:
 	case DIRECTORY_APP_PASSWORD:
+	case DIRECTORY_APP_SENDING:
 	case DIRECTORY_APP_REMOVE:
 		return plan_app_change(b, c, plan);
 	case DIRECTORY_ROUTE_PUT:

@@ -42,6 +42,9 @@ static const struct {
 	{ { DIRECTORY_APP_PASSWORD, APP("ann@d.example", "wob"), .password = STR("v4") }, ERR_MISSING },
 	{ { DIRECTORY_APP_PASSWORD, APP("nil@d.example", "web"), .password = STR("v4") }, ERR_MISSING },
 	{ { DIRECTORY_APP_PASSWORD, APP("ann@d.example", "web"), .password = STR("v4") }, ERR_OK },
+	{ { DIRECTORY_APP_SENDING, APP("ann@d.example", "wob"), FROM(OWN) }, ERR_MISSING },
+	{ { DIRECTORY_APP_SENDING, APP("ann@d.example", "web") }, ERR_SYNTAX },
+	{ { DIRECTORY_APP_SENDING, APP("ann@d.example", "web"), FROM(too_many) }, ERR_LIMIT },
 	{ { DIRECTORY_APP_REMOVE, APP("bob@d.example", "wob") }, ERR_MISSING },
 	{ { DIRECTORY_APP_ADD, APP("bob@d.example", "old"), .password = STR("v5"), FROM(OWN) }, ERR_OK },
 	{ { DIRECTORY_APP_REMOVE, APP("bob@d.example", "old") }, ERR_OK },
@@ -333,6 +336,61 @@ static void test_limit(void **state)
 	directory_release(d);
 }
 
+static const struct app *with_limit(struct fixture *f, const struct directory **d, uint32_t count,
+                                    uint32_t period_s)
+{
+	assert_err(change(f,
+	                  (struct directory_change){ DIRECTORY_APP_SENDING, APP("ann@d.example", "web"),
+	                                             FROM(MORE), .limit_count = count,
+	                                             .limit_period_s = period_s },
+	                  NULL),
+	           ERR_OK);
+	if (*d)
+		directory_release(*d);
+	*d = directory_acquire(f->store);
+	const struct app *app = app_of(*d, "ann+web@d.example");
+	assert_int_equal(app->limit_count, count);
+	assert_int_equal(app->limit_period_s, count ? period_s : 0);
+	return app;
+}
+
+/* What was sent counts against a limit that was changed, unless it counts by another period. */
+static void test_change_of_limit(void **state)
+{
+	struct fixture *f = *state;
+	const struct directory *d = NULL;
+	int64_t wait_ms = 0;
+
+	make_account(f, "ann@d.example", 0);
+	assert_err(add_app(f, "ann@d.example", STR("web")), ERR_OK);
+	assert_err(change(f,
+	                  (struct directory_change){ DIRECTORY_APP_PASSWORD, APP("ann@d.example", "web"),
+	                                             .password = STR("v") },
+	                  NULL),
+	           ERR_OK);
+	const struct app *app = with_limit(f, &d, 2, 60);
+	assert_int_equal(app->from_count, 3);
+	assert_true(str_eq(app->verifier, STR("v")));
+	assert_true(app_take(app, 2, &wait_ms));
+	assert_false(app_take(app, 1, &wait_ms));
+	app = with_limit(f, &d, 3, 60);
+	assert_true(app_take(app, 1, &wait_ms));
+	assert_false(app_take(app, 1, &wait_ms));
+	app = with_limit(f, &d, 1, 60); /* less than was sent already */
+	assert_false(app_take(app, 1, &wait_ms));
+	app = with_limit(f, &d, 2, 86400);
+	assert_true(app_take(app, 2, &wait_ms));
+	assert_false(app_take(app, 1, &wait_ms));
+	assert_in_range(wait_ms, 86000 * 1000, 88000 * 1000);
+	app = with_limit(f, &d, 1, 60);
+	assert_true(app_take(app, 1, &wait_ms));
+	assert_false(app_take(app, 1, &wait_ms));
+	assert_in_range(wait_ms, 1, 62 * 1000);
+	app = with_limit(f, &d, 0, 60);
+	assert_true(app_take(app, 1000, &wait_ms));
+	directory_release(d);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -344,6 +402,7 @@ int main(void)
 		CASE(test_last_logins),
 		CASE(test_login_of_the_past),
 		CASE(test_limit),
+		CASE(test_change_of_limit),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

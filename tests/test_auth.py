@@ -85,6 +85,32 @@ def test_what_is_offered(make_instance):
         assert c.mechanisms() == ["PLAIN", "LOGIN", "SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]
 
 
+def test_doctor_names_passwords_older_than_scram(make_instance):
+    server = make_instance()
+    server.account_add(ANN)
+    for n in range(6):
+        server.account_add(f"user{n}@shop.example")
+
+    def told():
+        return [(c["state"], c["what"], c["do"]) for c in server.json("doctor", code=None)["checks"] if c["name"] == "scram"]
+
+    assert told() == []  # it is off
+    with_config(server, ("[auth]\n", "[auth]\nscram = true\n")).start()
+    [(state, what, remedy)] = told()
+    assert state == "warning" and "postrider account password" in remedy
+    assert what.endswith(": ann@shop.example, " + ", ".join(f"user{n}@shop.example" for n in range(4)) + " and 2 more")
+    with Submission(server) as c:
+        assert c.scram(Client(ANN, PASSWORD)) == 535
+    for address in (ANN, *(f"user{n}@shop.example" for n in range(5))):
+        server.cli("account", "password", address, "--password-stdin", stdin=PASSWORD.encode() + b"\n")
+    [(_, what, _)] = told()
+    assert what.endswith(": user5@shop.example")
+    with Submission(server) as c:
+        assert c.scram(Client(ANN, PASSWORD)) == 235
+    server.cli("account", "password", "user5@shop.example", "--password-stdin", stdin=PASSWORD.encode() + b"\n")
+    assert told() == []
+
+
 def client(name, *args, **kwargs):
     found = shutil.which(name)
     assert found, "tools/deps test installs it"

@@ -2,6 +2,7 @@
 
 #include "admin/config.h"
 #include "auth/password.h"
+#include "auth/secret.h"
 #include "base/limits.h"
 
 /* Sets the change's password from the argument "password", or "password_hash" for one that comes from another
@@ -125,6 +126,20 @@ err account_list_prepare(struct operation_call *call)
 		if (!domain || str_eq(of, domain->name))
 			json_array_append_new(list, json_of_account(accounts[i]));
 	}
+	return answer_set(call, list);
+}
+
+/* Whose password has no SCRAM verifier: it was set while auth.scram was off, or came as a hash. */
+err account_without_scram_prepare(struct operation_call *call)
+{
+	size_t count;
+	const struct account *const *accounts = directory_accounts(call->directory, &count);
+	json_t *list = json_array();
+	struct scram_verifier verifier;
+
+	for (size_t i = 0; i < count; i++)
+		if (accounts[i]->password.len > 0 && !verifier_find_scram(accounts[i]->password, &verifier))
+			json_array_append_new(list, json_of_str(accounts[i]->address));
 	return answer_set(call, list);
 }
 

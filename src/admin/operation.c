@@ -19,6 +19,7 @@ static const struct operation operations[] = {
 	{ STR_INIT("account.rename"),   WORK_READ,     account_rename_prepare,   account_rename_finish },
 	{ STR_INIT("account.quota"),    WORK_READ,     account_quota_prepare,    account_finish },
 	{ STR_INIT("account.name"),     WORK_READ,     account_name_prepare,     account_finish },
+	{ STR_INIT("account.without_scram"), WORK_BULK, account_without_scram_prepare, NULL },
 	{ STR_INIT("alias.add"),        WORK_READ,     alias_add_prepare,        alias_finish },
 	{ STR_INIT("alias.remove"),     WORK_READ,     alias_remove_prepare,     alias_remove_finish },
 	{ STR_INIT("alias.list"),       WORK_BULK,     alias_list_prepare,       NULL },

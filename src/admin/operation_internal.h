@@ -63,6 +63,7 @@ err domain_show_prepare(struct operation_call *call);
 err account_add_prepare(struct operation_call *call);
 err account_remove_prepare(struct operation_call *call);
 err account_list_prepare(struct operation_call *call);
+err account_without_scram_prepare(struct operation_call *call);
 err account_show_prepare(struct operation_call *call);
 err account_password_prepare(struct operation_call *call);
 err account_suspend_prepare(struct operation_call *call);

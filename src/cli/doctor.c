@@ -60,6 +60,7 @@ static int run(struct command_line *line)
 	check_store(&d);
 	check_quarantine(&d);
 	check_domains(&d);
+	check_scram(&d);
 	check_apps(&d);
 	check_queue(&d);
 	check_disk(&d);

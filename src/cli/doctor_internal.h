@@ -47,6 +47,9 @@ void check_quarantine(struct doctor *d);
 /* Is there somebody for every domain, and does postmaster reach a person (RFC 5321 §4.5.1)? */
 void check_domains(struct doctor *d);
 
+/* Can everybody log in by SCRAM where it is offered? */
+void check_scram(struct doctor *d);
+
 /* Are there apps that never came, or that are refused? */
 void check_apps(struct doctor *d);
 

@@ -106,6 +106,34 @@ static void check_domain(struct doctor *d, const json_t *domain, const json_t *a
 		check_add(d, "postmaster", CHECK_OK, NULL, "postmaster@%s has a place of its own", name);
 }
 
+void check_scram(struct doctor *d)
+{
+	enum { NAMED = 5 };
+	json_t *accounts = NULL;
+	struct buf names;
+
+	if (!d->config->auth.scram ||
+	    ask_with(d->line, d->config, "account.without_scram", json_object(), &accounts) != EXIT_FINE)
+		return;
+	size_t count = json_array_size(accounts);
+	buf_init(&names, d->line->arena, NAMED * (LIMIT_PATH + 2) + 40);
+	for (size_t i = 0; i < count && i < NAMED; i++) {
+		buf_add(&names, i ? STR(", ") : STR(""));
+		buf_add(&names, str_of(json_string_value(json_array_get(accounts, i))));
+	}
+	if (count > NAMED)
+		buf_add_format(&names, " and %zu more", count - NAMED);
+	str listed = buf_str(&names);
+	if (count)
+		check_add(d, "scram", CHECK_WARNING,
+		          "set their passwords again, the same will do: postrider account password ADDRESS",
+		          "auth.scram is on, but passwords set before it have no verifier, and clients that "
+		          "choose "
+		          "SCRAM can't log in: " STR_FMT,
+		          STR_ARG(listed));
+	json_decref(accounts);
+}
+
 void check_domains(struct doctor *d)
 {
 	json_t *domains = NULL, *accounts = NULL, *aliases = NULL;

@@ -224,6 +224,20 @@ void outbound_stop(struct outbound *o, int64_t patience_ms, void (*stopped)(void
 
 /* --- what people want --- */
 
+/* Under the lock: what was in the way may have been mended. */
+static void lift_failed(struct outbound *o)
+{
+	size_t at = 0;
+
+	for (struct site *site; (site = schedule_next_site(o->schedule, &at));) {
+		struct outbound_site *os = *site_user(site);
+		if (!os || !os->failed)
+			continue;
+		os->failed = false;
+		schedule_hold(o->schedule, site, 0);
+	}
+}
+
 void outbound_routes_changed(struct outbound *o)
 {
 	const struct directory *directory = directory_acquire(o->given.store);
@@ -233,6 +247,7 @@ void outbound_routes_changed(struct outbound *o)
 	outbound_lock(o);
 	schedule_split_by_sender(o->schedule, split);
 	schedule_forget_sites(o->schedule);
+	lift_failed(o);
 	outbound_unlock(o);
 	outbound_pump(o);
 }

@@ -60,6 +60,9 @@ static const struct row rows[] = {
 	{ "EHLO refused under TLS", REQUIRE, 1, 1, HELLO_TLS "C EHLO me.example\nS 450 no\nC QUIT\n", "",
 	  REFUSED, NULL },
 	/* logins */
+	{ "AUTH 535 to the password itself", LOGIN | IN_CLEAR, 1, 1,
+	  HELLO "S 250-mx\nS 250 AUTH PLAIN LOGIN\n?\nS 535 5.7.8 wrong\nC QUIT\n", "", CLIENT_END_LOGIN,
+	  NULL },
 	{ "AUTH 535", LOGIN | IN_CLEAR, 1, 1,
 	  HELLO "S 250-mx\nS 250 AUTH PLAIN\n?\nS 535 5.7.8 wrong\nC QUIT\n", "", CLIENT_END_LOGIN, NULL },
 	{ "AUTH 454", LOGIN | IN_CLEAR, 1, 1,

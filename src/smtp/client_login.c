@@ -148,6 +148,15 @@ static void take_challenge(struct smtp_client *c, const struct client_reply *rep
 		say(c, STR(""), c->login->sasl.response);
 }
 
+/* It had the password or the token itself, and said that it is wrong (RFC 4954 §6): saying it once more in
+ * another way only counts against the account. */
+static bool is_wrong_password(const struct smtp_client *c, const struct client_reply *reply)
+{
+	return reply->code == 535 &&
+	       (c->login->sasl.mechanism &
+	        (SASL_CLIENT_PLAIN | SASL_CLIENT_LOGIN | SASL_CLIENT_XOAUTH2 | SASL_CLIENT_OAUTHBEARER));
+}
+
 void client_take_auth(struct smtp_client *c, const struct client_reply *reply)
 {
 	err e;
@@ -164,7 +173,7 @@ void client_take_auth(struct smtp_client *c, const struct client_reply *reply)
 		take_challenge(c, reply);
 		break;
 	case 5: /* another mechanism may do: not every server has what each of them needs of a password */
-		c->mechanisms &= ~(unsigned)c->login->sasl.mechanism;
+		c->mechanisms &= is_wrong_password(c, reply) ? 0 : ~(unsigned)c->login->sasl.mechanism;
 		begin(c, reply);
 		break;
 	default:

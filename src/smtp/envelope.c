@@ -69,8 +69,8 @@ err smtp_envelope_prepare(struct smtp_session *s, struct smtp_tx *tx, struct del
 	e->login = tx->login;
 	e->body = smtp_content_body(&tx->content);
 	e->smtputf8 = tx->smtputf8;
-	e->forwarded =
-		!s->role->submission; /* what people and programs of ours hand in is ours to complete */
+	/* What people and programs of ours hand in is ours to complete. */
+	e->forwarded = !s->role->submission && !s->trusted;
 	e->lane = e->priority < 0 ? QUEUE_MARKETING : QUEUE_TRANSACTIONAL;
 	e->sender = share_of(tx->login.len > 0 ? tx->login : tx->reverse_domain);
 	/* Who waits for a message that was held counts from its release (RFC 4865 §4.2). */

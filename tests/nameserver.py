@@ -57,13 +57,14 @@ def free_port():
 class Nameserver:
     """with Nameserver(directory, {"far.example": "@ MX 10 mx\\nmx A 127.0.0.2\\n"}) as dns: …
 
-    `signed` are names of zones to sign; dns.anchors is the file of their trust anchors. A zone whose text is None
-    is there and can't be loaded: SERVFAIL."""
+    `signed` are names of zones to sign; dns.anchors is the file of their trust anchors. `forged` is what somebody on the
+    way changed in one after it was signed: {name: (text, other text)}. A zone whose text is None is there and can't be
+    loaded: SERVFAIL."""
 
-    def __init__(self, directory, zones, signed=(), address="127.0.0.1", port=None, ttl_s=TTL_S):
+    def __init__(self, directory, zones, signed=(), forged=None, address="127.0.0.1", port=None, ttl_s=TTL_S):
         self.dir = pathlib.Path(directory)
         self.dir.mkdir(parents=True, exist_ok=True)
-        self.zones, self.signed = dict(zones), signed
+        self.zones, self.signed, self.forged = dict(zones), signed, forged or {}
         self.address, self.port, self.ttl_s = address, port or free_port(), ttl_s
         self.anchors = self.dir / "anchors"
         self.serial = 0
@@ -123,6 +124,10 @@ class Nameserver:
         known = self.anchors.read_text() if self.anchors.exists() else ""
         if anchor not in known:
             self.anchors.write_text(known + anchor)
+        if name in self.forged:
+            text = (self.dir / (file + ".signed")).read_text()
+            assert self.forged[name][0] in text
+            (self.dir / (file + ".signed")).write_text(text.replace(*self.forged[name], 1))
         return file + ".signed"
 
     def _wait(self, name, serial):

@@ -104,6 +104,22 @@ def test_dns_that_comes_back(shop):
         outbound.wait_empty(shop.one)
 
 
+def test_dnssec(make_instance, tmp_path):
+    """What is signed is validated; what somebody changed is not believed, and the mail waits."""
+    port, zone = free_port(), "@ MX 10 mx\nmx A 127.0.4.1\n"
+    with Nameserver(tmp_path / "dns", {"signed.example": zone, "forged.example": zone}, signed=("signed.example", "forged.example"),
+                    forged={"forged.example": ("127.0.4.1", "127.0.4.2")}) as dns:
+        one = outbound.sending(make_instance, dns, port)
+        with Peer(address="127.0.4.1", port=port) as peer, Peer(address="127.0.4.2", port=port) as thief:
+            says = one.json("route", "explain", "cy@signed.example")["decisions"]
+            assert any("mx.signed.example" in sentence and "validated" in sentence for sentence in says), says
+            outbound.submit(one, "cy@signed.example", "cy@forged.example")
+            assert peer.wait()[0].forward_paths == [b"cy@signed.example"]
+            outbound.wait("a try", lambda: one.json_lines("trace", "cy@forged.example"))
+            assert [row["forward_path"] for row in outbound.queue(one)] == ["cy@forged.example"]
+            assert thief.sessions == [] and outbound.mailbox(one, ANN) == []
+
+
 def test_an_address_literal(shop):
     with shop.peer() as peer:
         shop.send("cy@[127.0.4.1]")

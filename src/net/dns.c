@@ -175,7 +175,8 @@ static bool fill_rdata(struct dns_question *q, const struct ub_result *r)
 {
 	size_t count = 0;
 
-	while (r->havedata && r->data[count])
+	/* The library hands over what does not hold, too; nobody is to believe it. */
+	while (r->havedata && !r->bogus && r->data[count])
 		count++;
 	q->rdata_room = calloc(count + 1, sizeof *q->rdata_room);
 	if (!q->rdata_room)

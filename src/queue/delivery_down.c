@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "queue/delivery_internal.h"
 
+enum { DRAINED_ALWAYS = 2, DRAINED_IN_ALL = 256 };
+
 static void drain_some(struct delivery *d);
 
 static void drained_one(struct shipment *s)
@@ -11,6 +13,7 @@ static void drained_one(struct shipment *s)
 	struct delivery *d = s->owner;
 
 	d->draining--;
+	atomic_fetch_sub(&d->out->draining, 1);
 	shipment_free(s);
 	drain_some(d);
 }
@@ -34,16 +37,24 @@ static struct shipment *drain_take(struct delivery *d)
 	return s;
 }
 
+/* Many at a time where few sites are down, and some where all are, as when the network is away. */
+static bool may_drain(const struct delivery *d)
+{
+	return d->draining < DRAINED_ALWAYS ||
+	       (d->draining < LIMIT_SETTLING && atomic_load(&d->out->draining) < DRAINED_IN_ALL);
+}
+
 /* What is ready for the site is told why it waits, or that it failed. */
 static void drain_some(struct delivery *d)
 {
-	while (d->drains && d->draining < LIMIT_SETTLING && !atomic_load(&d->out->stopping)) {
+	while (d->drains && may_drain(d) && !atomic_load(&d->out->stopping)) {
 		struct shipment *s = drain_take(d);
 		if (!s) {
 			d->drains = false;
 			break;
 		}
 		d->draining++;
+		atomic_fetch_add(&d->out->draining, 1);
 		s->fault = d->fault;
 		s->remote_host = d->fault.remote_host;
 		s->owner = d;

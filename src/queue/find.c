@@ -26,6 +26,7 @@ struct finding {
 	enum mx_status status;
 	struct smtp_status code;
 	char why[LIMIT_QUEUE_REPLY];
+	int64_t until_ms; /* this is believed */
 	size_t settling;
 };
 
@@ -77,7 +78,14 @@ static void say_why(struct finding *f, const char *why)
 	describe(f, " could not be looked up in the DNS", why, (struct smtp_status){ 4, 4, 3 });
 }
 
-static void settle_some(struct finding *f);
+static void settle_some(struct outbound *o);
+
+static void end_if_settled(struct finding *f)
+{
+	if (link_is_listed(&f->link) || f->settling > 0)
+		return;
+	finding_free(f);
+}
 
 static void one_settled(struct shipment *s)
 {
@@ -85,51 +93,67 @@ static void one_settled(struct shipment *s)
 	struct outbound *o = f->out;
 
 	f->settling--;
+	o->settling--;
 	shipment_free(s);
-	settle_some(f);
+	end_if_settled(f);
+	settle_some(o);
 	outbound_check_stopped(o);
 }
 
 static void loaded(struct shipment *s) { shipment_settle(s); }
 
-static struct shipment *take_one(struct finding *f)
+/* False: none is left, or what is known of the destination is old: then it is asked for again. *out is NULL
+ * without memory; its rows are read anew then. */
+static bool take_one(struct finding *f, struct shipment **out)
 {
 	struct outbound *o = f->out;
 	struct transaction_rows rows;
-	struct shipment *s = NULL;
+	bool old = clock_now() > f->until_ms, taken = false;
 
+	*out = NULL;
 	outbound_lock(o);
-	if (schedule_take_failed(o->schedule, f->destination, &rows)) {
-		s = shipment_new(o, o->home, &rows);
-		if (!s)
-			intake_note_changed(o, rows.queue_ids, rows.count);
-	}
+	if (old)
+		schedule_ask_again(o->schedule, f->destination);
+	else
+		taken = schedule_take_failed(o->schedule, f->destination, &rows);
+	if (taken)
+		*out = shipment_new(o, o->home, &rows);
+	if (taken && !*out)
+		intake_note_changed(o, rows.queue_ids, rows.count);
 	outbound_unlock(o);
-	return s;
+	return taken;
 }
 
-static void settle_some(struct finding *f)
+static void settle_one(struct finding *f, struct shipment *s)
 {
-	struct outbound *o = f->out;
+	f->settling++;
+	f->out->settling++;
+	s->fault = (struct shipment_fault){ .fate = is_permanent(f->status) ? CLIENT_FATE_NEVER
+		                                                            : CLIENT_FATE_LATER,
+		                            .status = f->code,
+		                            .reply = str_of(f->why) };
+	s->owner = f;
+	s->finished = one_settled;
+	shipment_load(s, loaded);
+}
 
-	while (f->settling < LIMIT_SETTLING) {
-		struct shipment *s = atomic_load(&o->stopping) ? NULL : take_one(f);
-		if (!s)
-			break;
-		f->settling++;
-		s->fault = (struct shipment_fault){ .fate = is_permanent(f->status) ? CLIENT_FATE_NEVER
-			                                                            : CLIENT_FATE_LATER,
-			                            .status = f->code,
-			                            .reply = str_of(f->why) };
-		s->owner = f;
-		s->finished = one_settled;
-		shipment_load(s, loaded);
+/* The next of those that failed, in turns, and so many at a time: a DNS that is away fails all of them. */
+static void settle_some(struct outbound *o)
+{
+	while (o->settling < LIMIT_SETTLING && !link_is_empty(&o->failing)) {
+		struct finding *f = CONTAINER(o->failing.next, struct finding, link);
+		struct shipment *s;
+
+		link_remove(&f->link);
+		if (!atomic_load(&o->stopping) && take_one(f, &s)) {
+			link_append(&o->failing, &f->link);
+			if (s)
+				settle_one(f, s);
+			continue;
+		}
+		end_if_settled(f);
+		outbound_pump(o);
 	}
-	if (f->settling > 0)
-		return;
-	link_remove(&f->link);
-	finding_free(f);
-	outbound_pump(o);
 }
 
 static void fail(struct finding *f, const char *why)
@@ -142,8 +166,9 @@ static void fail(struct finding *f, const char *why)
 	outbound_lock(o);
 	schedule_not_found(o->schedule, f->destination);
 	outbound_unlock(o);
+	f->until_ms = clock_now() + 1000 * (int64_t)LIMIT_ROUTE_TTL_MIN_S;
 	link_append(&o->failing, &f->link);
-	settle_some(f);
+	settle_some(o);
 }
 
 /* --- found --- */

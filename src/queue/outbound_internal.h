@@ -97,8 +97,9 @@ struct outbound {
 	_Atomic bool check_due;
 	struct timer pump_timer, patience;
 	struct intake intake;
-	size_t resolving;    /* home loop */
-	struct link failing; /* home loop: destinations without a site, being settled */
+	size_t resolving, settling; /* home loop: destinations asked for; shipments of failed ones */
+	_Atomic size_t draining;    /* shipments of sites that can't be used */
+	struct link failing;        /* home loop: destinations without a site, being settled */
 	int64_t patience_ms;
 	void (*stopped)(void *user);
 	void *stopped_user;

@@ -94,3 +94,18 @@ def test_without_memory_mail_waits(struck):
         assert one.server_pid() == child, "it did not go on, it was restarted"
         counts = collections.Counter(path for m in peer.messages for path in m.forward_paths)
         assert len(counts) == MESSAGES and set(counts.values()) == {1}, counts
+
+
+def test_who_asks_twice_for_a_row_gets_it_once(struck):
+    start, _ = struck
+    with Peer() as peer:
+        one = start(peer)
+        submit_all(one)
+        for _ in range(5):
+            one.cli("queue", "hold", "--all")
+            one.cli("queue", "release", "--all")
+            one.cli("queue", "retry")
+        one.cli("queue", "thaw")
+        outbound.wait_empty(one, 60)
+        counts = collections.Counter(path for m in peer.messages for path in m.forward_paths)
+        assert len(counts) == MESSAGES and set(counts.values()) == {1}, counts

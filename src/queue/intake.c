@@ -295,23 +295,30 @@ static void intake_done(struct job *job)
 	outbound_check_stopped(o);
 }
 
-static bool take_changed_ids(struct intake *in)
-{
-	size_t count = in->changed_count < LIMIT_READ_ROWS ? in->changed_count : LIMIT_READ_ROWS;
-
-	if (count == 0)
-		return false;
-	in->changed_count -= count;
-	memcpy(in->changed_now, in->changed + in->changed_count, count * sizeof *in->changed);
-	in->changed_now_count = count;
-	return true;
-}
-
 static int by_number(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
 	return (x > y) - (x < y);
+}
+
+/* The next ones, ascending and each once: who asks twice for a row gets it read once. */
+static bool take_changed_ids(struct intake *in)
+{
+	size_t count = in->changed_count < LIMIT_READ_ROWS ? in->changed_count : LIMIT_READ_ROWS;
+	uint64_t *ids = in->changed_now;
+	size_t kept = 0;
+
+	if (count == 0)
+		return false;
+	in->changed_count -= count;
+	memcpy(ids, in->changed + in->changed_count, count * sizeof *ids);
+	qsort(ids, count, sizeof *ids, by_number);
+	for (size_t i = 0; i < count; i++)
+		if (i == 0 || ids[i] != ids[i - 1])
+			ids[kept++] = ids[i];
+	in->changed_now_count = kept;
+	return true;
 }
 
 /* What came due during the stop is spread; else what is due is due. */
@@ -335,7 +342,6 @@ static bool choose(struct outbound *o, struct intake *in, int64_t *wait_ms)
 		in->step = INTAKE_NOTES;
 	} else if (take_changed_ids(in)) {
 		in->step = INTAKE_CHANGED;
-		qsort(in->changed_now, in->changed_now_count, sizeof *in->changed_now, by_number);
 		(void)schedule_remove(o->schedule, in->changed_now, in->changed_now_count);
 	} else if (!in->fresh_done) {
 		in->step = INTAKE_FRESH;

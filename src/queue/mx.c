@@ -298,6 +298,13 @@ static void begin(struct post *post)
 	}
 }
 
+static void give_up(struct post *post)
+{
+	struct mx_query *query = CONTAINER(post, struct mx_query, post);
+
+	query->done(query);
+}
+
 void mx_resolve(struct mx *mx, struct mx_query *query)
 {
 	static const struct mx_result nothing = { .status = MX_TEMPORARY, .ttl_s = UINT32_MAX };
@@ -306,7 +313,12 @@ void mx_resolve(struct mx *mx, struct mx_query *query)
 	query->result = nothing;
 	arena_init(&arena, loop_arena_pool(loop_current()), LIMIT_MX_ARENA);
 	struct mx_search *s = arena_new(&arena, struct mx_search, 1);
-	assert(s); /* one page */
+	if (!s) {
+		query->result.why = "out of memory";
+		query->post.run = give_up;
+		loop_post(loop_current(), &query->post);
+		return;
+	}
 	s->arena = arena;
 	s->mx = mx;
 	s->query = query;

@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/ip.h"
+#include "net/loop.h"
 
 struct dns;
 struct mx;
@@ -62,8 +63,7 @@ struct mx_query {
 	void (*done)(struct mx_query *query);
 	void *user;
 	struct mx_result result; /* lives until done returns */
-	/* private */
-	struct mx_search *search;
+	struct post post;        /* private */
 };
 
 /* `options` is copied. ERR_NOSPACE. */

@@ -81,6 +81,7 @@ struct outbound_question {
 	void (*done)(struct outbound_question *question);
 	const char *const *sentences; /* until done returns */
 	size_t count;
+	struct post post; /* private */
 };
 void outbound_ask(struct outbound *o, struct outbound_question *question);
 

@@ -66,7 +66,7 @@ static void answer(struct mx_query *query)
 {
 	struct asking *a = query->user;
 	struct outbound_question *question = a->question;
-	struct arena arena = a->arena;
+	struct arena arena;
 	size_t n = 0;
 
 	if (query->result.status != MX_FOUND)
@@ -82,13 +82,27 @@ static void answer(struct mx_query *query)
 	arena_reset(&arena);
 }
 
+static void give_up(struct post *post)
+{
+	static const char *const sentence = "DNS: it could not be asked for want of memory; try again";
+	struct outbound_question *question = CONTAINER(post, struct outbound_question, post);
+
+	question->sentences = &sentence;
+	question->count = 1;
+	question->done(question);
+}
+
 void outbound_ask(struct outbound *o, struct outbound_question *question)
 {
 	struct arena arena;
 
 	arena_init(&arena, NULL, ASKING_ARENA);
 	struct asking *a = arena_new(&arena, struct asking, 1);
-	assert(a); /* one page */
+	if (!a) {
+		question->post.run = give_up;
+		loop_post(loop_current(), &question->post);
+		return;
+	}
 	a->arena = arena;
 	a->question = question;
 	a->query = (struct mx_query){

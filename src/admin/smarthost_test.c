@@ -32,6 +32,7 @@ static const struct {
 	{ "a.example:65536", ERR_SYNTAX, 0, NULL },
 	{ "a.example:smtp", ERR_SYNTAX, 0, NULL },
 	{ "a example:25", ERR_SYNTAX, 0, NULL },
+	{ "\xcd\x8f:25", ERR_SYNTAX, 0, NULL }, /* a letter that no name keeps */
 	{ "2001:db8::1:25x", ERR_SYNTAX, 0, NULL },
 	{ "a.example:1,,b.example:2", ERR_SYNTAX, 0, NULL },
 	{ "a.example:1=0", ERR_SYNTAX, 0, NULL },

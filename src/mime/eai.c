@@ -21,13 +21,18 @@ static void add_lower(struct buf *out, str s)
 
 /* --- domains --- */
 
-/* The mapping may make ASCII of what was none ("／" is "/"): what comes out is looked at like what a stranger
- * wrote. */
+/* The mapping may make ASCII of what was none ("／" is "/"), and nothing of what was a letter (U+034F): what
+ * comes out is looked at like what a stranger wrote. */
 static bool is_host_name(str name)
 {
-	while (name.len > 0) {
-		str label = str_cut(&name, '.');
+	bool more = true;
 
+	while (more) {
+		size_t dot = str_find_char(name, '.');
+		str label = str_slice(name, 0, dot);
+
+		more = dot < name.len;
+		name = str_from(name, more ? dot + 1 : dot);
 		if (label.len == 0 || label.len > 63 || label.ptr[0] == '-' ||
 		    label.ptr[label.len - 1] == '-')
 			return false;

@@ -43,6 +43,9 @@ static const struct {
 	  "a.example",
 	  NULL, ERR_SYNTAX }, /* begins with a combining mark */
 	{ "\xc3\xbc..example", NULL, ERR_SYNTAX },
+	{ "\xcd\x8f", NULL, ERR_SYNTAX }, /* letters that the mapping drops */
+	{ "shop.\xcd\x8f", NULL, ERR_SYNTAX },
+	{ "\xcd\x8f.example", NULL, ERR_SYNTAX },
 	{ "\xff.example", NULL, ERR_SYNTAX },
 	{ "\xc3\xbc-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example", NULL,
 	  ERR_LIMIT },

@@ -51,7 +51,7 @@ int main(int argc, char **argv)
 	err e = sasl_client_begin(&c, &arena, &login, offered(&arena, &login, str_of(argv[1])));
 	if (e.code != ERR_OK)
 		return fail(e);
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf(STR_FMT "\n", STR_ARG(c.initial ? c.response : STR("-")));
 	while (fgets(line, sizeof line, stdin)) {
 		e = answer(&c, str_trim(str_of(line)));

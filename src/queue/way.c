@@ -162,7 +162,8 @@ static void draw_by_weight(const struct way *way, uint64_t (*chance)(void), stru
 size_t way_order(const struct way *way, bool (*is_bad)(void *user, str host), void *user,
                  uint64_t (*chance)(void), uint8_t order[static WAY_ADDRESSES])
 {
-	struct place places[LIMIT_ROUTE_HOSTS > LIMIT_MX_HOSTS ? LIMIT_ROUTE_HOSTS : LIMIT_MX_HOSTS];
+	static_assert(LIMIT_ROUTE_HOSTS >= LIMIT_MX_HOSTS, "a way has the hosts of either");
+	struct place places[LIMIT_ROUTE_HOSTS];
 
 	for (size_t i = 0; i < way->host_count; i++)
 		places[i] = (struct place){ is_bad(user, way->hosts[i].name),

@@ -93,7 +93,7 @@ void client_note_end(struct smtp_client *c, enum client_end end, const struct cl
 	c->end = end;
 	c->last = true;
 	va_start(args, format);
-	vsnprintf(c->why, sizeof c->why, format, args);
+	(void)vsnprintf(c->why, sizeof c->why, format, args);
 	va_end(args);
 	if (!reply)
 		return;

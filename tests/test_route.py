@@ -6,17 +6,21 @@ import shutil
 import pytest
 
 from instance import DOMAIN
+from nameserver import Nameserver
 
 PROVIDER = "smtp.provider.example:587"
 SECRET = "s3cret-of-the-provider"
 
 
 @pytest.fixture(params=["running", "stopped"])
-def shop(make_instance, request):
+def shop(make_instance, request, tmp_path):
     one = make_instance()
-    if request.param == "running":
-        one.start()
-    return one
+    if request.param == "stopped":
+        yield one
+        return
+    with Nameserver(tmp_path / "dns", {"near.example": "@ MX 10 mx\nmx A 127.0.0.1\n"}) as dns:
+        dns.configure(one)
+        yield one.start()
 
 
 def add(one, *args, **kwargs):

@@ -4,11 +4,13 @@
 #include "base/limits.h"
 #include "queue/outbound_internal.h"
 
-enum { SENTENCES_MOST = LIMIT_MX_HOSTS + 1, ASKING_ARENA = 64 * LIMIT_KB };
+enum { SENTENCES_MOST = LIMIT_MX_HOSTS + 1, ASKING_ARENA = 64 * LIMIT_KB, PATIENCE_MS = 8000 };
 
 struct asking {
-	struct arena arena; /* holds it */
-	struct outbound_question *question;
+	struct arena arena;                 /* holds it */
+	struct outbound_question *question; /* NULL: it was answered, as one that took too long */
+	struct loop *loop;
+	struct timer timer;
 	struct mx_query query;
 	const char *sentences[SENTENCES_MOST];
 };
@@ -62,24 +64,42 @@ static const char *host_sentence(struct asking *a, size_t host)
 	return buf_err(&text).code == ERR_OK ? arena_z(&a->arena, buf_str(&text)) : NULL;
 }
 
+static void tell(struct outbound_question *question, const char *const *sentences, size_t count)
+{
+	question->sentences = sentences;
+	question->count = count;
+	question->done(question);
+}
+
 static void answer(struct mx_query *query)
 {
 	struct asking *a = query->user;
-	struct outbound_question *question = a->question;
 	struct arena arena;
 	size_t n = 0;
 
+	loop_timer_set(a->loop, &a->timer, 0);
 	if (query->result.status != MX_FOUND)
 		a->sentences[n++] = status_sentence(query);
 	for (size_t i = 0; query->result.status == MX_FOUND && i < query->result.host_count; i++) {
 		a->sentences[n] = host_sentence(a, i);
 		n += a->sentences[n] != NULL;
 	}
+	if (a->question)
+		tell(a->question, a->sentences, n);
 	arena = a->arena;
-	question->sentences = a->sentences;
-	question->count = n;
-	question->done(question);
 	arena_reset(&arena);
+}
+
+/* A person waits; the DNS may take minutes to say that it can't be reached. */
+static void too_long(struct timer *timer)
+{
+	static const char *const sentence = "DNS: no answer within 8 s; while there is none mail waits. Does "
+					    "this machine reach its resolvers?";
+	struct asking *a = CONTAINER(timer, struct asking, timer);
+	struct outbound_question *question = a->question;
+
+	a->question = NULL;
+	tell(question, &sentence, 1);
 }
 
 static void give_up(struct post *post)
@@ -87,9 +107,7 @@ static void give_up(struct post *post)
 	static const char *const sentence = "DNS: it could not be asked for want of memory; try again";
 	struct outbound_question *question = CONTAINER(post, struct outbound_question, post);
 
-	question->sentences = &sentence;
-	question->count = 1;
-	question->done(question);
+	tell(question, &sentence, 1);
 }
 
 void outbound_ask(struct outbound *o, struct outbound_question *question)
@@ -98,15 +116,18 @@ void outbound_ask(struct outbound *o, struct outbound_question *question)
 
 	arena_init(&arena, NULL, ASKING_ARENA);
 	struct asking *a = arena_new(&arena, struct asking, 1);
-	if (!a) {
+	str name; /* the question may be gone before its answer */
+	if (!a || arena_copy(&arena, question->name, &name).code != ERR_OK) {
+		arena_reset(&arena);
 		question->post.run = give_up;
 		loop_post(loop_current(), &question->post);
 		return;
 	}
 	a->arena = arena;
 	a->question = question;
-	a->query = (struct mx_query){
-		.domain = question->name, .host = question->is_host, .done = answer, .user = a
-	};
+	a->loop = loop_current();
+	a->timer.fire = too_long;
+	loop_timer_set(a->loop, &a->timer, PATIENCE_MS);
+	a->query = (struct mx_query){ .domain = name, .host = question->is_host, .done = answer, .user = a };
 	mx_resolve(o->given.mx, &a->query);
 }

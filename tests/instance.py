@@ -10,6 +10,7 @@ import os
 import pathlib
 import random
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -176,12 +177,18 @@ class Instance:
         """Makes sure that nothing is left: kill -9 of the parent, then of the child."""
         if self.process is None:
             return
-        child = self.server_pid()
+        child, gone = self.server_pid(), None
+        if child is not None:
+            with contextlib.suppress(ProcessLookupError):
+                gone = os.pidfd_open(child)
         for pid in (self.process.pid, child):
             if pid is not None:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         self.process.wait()
+        if gone is not None:  # until then its sockets take connections that nobody answers
+            select.select([gone], [], [], 20)
+            os.close(gone)
         self.process = None
 
     # -- what it said --------------------------------------------------------------------------------

@@ -81,6 +81,19 @@ static void add_paragraph(struct buf *out, str text)
 	buf_add_char(out, '\n');
 }
 
+/* Two that stand in one paragraph. */
+static void add_sentences(struct buf *out, str first, str second)
+{
+	char room[2 * LIMIT_KB];
+	struct buf both;
+
+	buf_init_fixed(&both, room, sizeof room);
+	buf_add(&both, first);
+	buf_add_char(&both, ' ');
+	buf_add(&both, second);
+	add_paragraph(out, buf_str(&both));
+}
+
 /* An address, an id: spaces in it count. */
 static void add_value(struct buf *out, str before, str value)
 {
@@ -131,10 +144,8 @@ static void add_advice(struct buf *out, const struct dsn_recipient *r)
 	if (!advice)
 		return;
 	add_paragraph(out, advice->means);
-	if (r->action == DSN_FAILED) {
-		buf_add(out, STR("What can be done: "));
-		add_paragraph(out, advice->to_do);
-	}
+	if (r->action == DSN_FAILED)
+		add_sentences(out, STR("What can be done:"), advice->to_do);
 }
 
 static void add_reply(struct buf *out, const struct dsn_recipient *r)
@@ -146,8 +157,9 @@ static void add_reply(struct buf *out, const struct dsn_recipient *r)
 	if (!r->answered) {
 		add_paragraph(out, STR("What this server found:"));
 	} else if (r->remote_host.len) {
-		add_value(out, STR("The words of the other mail server, "), r->remote_host);
-		buf_add_char(out, '\n');
+		buf_add(out, STR("The words of the other mail server, "));
+		add_word(out, r->remote_host);
+		buf_add(out, STR(":\n\n"));
 	} else {
 		add_paragraph(out, STR("The words of the other mail server:"));
 	}
@@ -158,14 +170,17 @@ static void add_reply(struct buf *out, const struct dsn_recipient *r)
 
 static void add_patience(struct buf *out, const struct dsn_recipient *r)
 {
-	add_line(out, STR(""),
-	         STR("You need not do anything. Your message is kept here and tried again and again,"));
+	char room[256];
+	struct buf text;
+
+	buf_init_fixed(&text, room, sizeof room);
+	buf_add(&text, STR("You need not do anything: your message is kept here and tried again and again"));
 	if (r->will_retry_until_ms) {
-		buf_add(out, STR("until "));
-		clock_add_rfc5322(out, r->will_retry_until_ms);
-		buf_add(out, STR(". "));
+		buf_add(&text, STR(", until "));
+		clock_add_rfc5322(&text, r->will_retry_until_ms);
 	}
-	add_paragraph(out, STR("If it can't be delivered by then, you will be told."));
+	buf_add_char(&text, '.');
+	add_sentences(out, buf_str(&text), STR("If it can't be delivered by then, you will be told."));
 }
 
 /* All who fared as recipient `first`. */
@@ -215,11 +230,11 @@ static void add_original(struct buf *out, const struct dsn *dsn, bool whole)
 	buf_add(out, STR("Received here: "));
 	clock_add_rfc5322(out, dsn->arrival_ms);
 	buf_add_char(out, '\n');
-	add_value(out, STR("Its number at this server, for postmaster: "), dsn->original_id);
-	add_value(out,
-	          whole ? STR("Your message goes along with this notice. Mail server: ")
-	                : STR("Its header goes along with this notice. Mail server: "),
-	          dsn->hostname);
+	add_value(out, STR("Number, for postmaster: "), dsn->original_id);
+	add_value(out, STR("Mail server: "), dsn->hostname);
+	add_line(out, STR(""),
+	         whole ? STR("The message goes along with this notice.")
+	               : STR("The header of the message goes along with this notice."));
 }
 
 /* To postmaster, who did not send it. */

@@ -10,6 +10,9 @@ import time
 
 import pytest
 
+from hostile_peer import Peer
+from nameserver import Nameserver
+
 TOOLS = pathlib.Path(__file__).resolve().parents[1] / "tools"
 sys.path.insert(0, str(TOOLS))
 
@@ -52,6 +55,15 @@ def refuses(port):
 @pytest.mark.parametrize("peer", ["postfix", "postfix+dovecot", "dovecot", "exim", "opensmtpd", "cyrus"])
 def test_delivers_a_message(start_peer, peer):
     check_one_message(start_peer(peer))
+
+
+def test_postfix_relays_by_mx(start_peer, tmp_path):
+    """To whom the name server names, at the port given."""
+    with Nameserver(tmp_path / "dns", {DOMAIN: "@ MX 10 mx\nmx A 127.0.5.1\n"}, address="127.0.5.53", port=53), \
+            Peer(address="127.0.5.1") as receiver:
+        start_peer("postfix", "--domain", "first.example", "--relay-by-mx", f"127.0.5.53:{receiver.port}").send()
+        [message] = receiver.wait()
+        assert message.forward_paths == [b"ann@peer.example"] and message.octets.endswith(MESSAGE.partition(b"\r\n\r\n")[2])
 
 
 @pytest.mark.parametrize("peer", ["postfix", "exim", "opensmtpd"])

@@ -116,7 +116,8 @@ void way_release(struct way *way)
 	if (!way || atomic_fetch_sub_explicit(&way->references, 1, memory_order_acq_rel) > 1)
 		return;
 	struct arena arena = way->arena;
-	explicit_bzero((void *)(uintptr_t)way->secret.ptr, way->secret.len);
+	if (way->secret.len > 0)
+		explicit_bzero((void *)(uintptr_t)way->secret.ptr, way->secret.len);
 	arena_reset(&arena);
 }
 

@@ -22,8 +22,8 @@ class Refused(Exception):
 class Lines:
     """A socket read line by line, CRLF required."""
 
-    def __init__(self, address, timeout=30):
-        self.socket = socket.create_connection(address, timeout)
+    def __init__(self, address, timeout=30, source=None):
+        self.socket = socket.create_connection(address, timeout, source and (source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.port = self.socket.getsockname()[1]
         self.pending = bytearray()
@@ -77,8 +77,8 @@ def dot_stuffed(message):
 
 
 class Smtp(Lines):
-    def __init__(self, address, timeout=30, hello=b"client.example"):
-        super().__init__(address, timeout)
+    def __init__(self, address, timeout=30, hello=b"client.example", source=None):
+        super().__init__(address, timeout, source)
         self.greeting = self.reply(220)
         self.extensions = self.command(b"EHLO " + hello, 250) if hello else []
 

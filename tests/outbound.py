@@ -1,6 +1,6 @@
 """A postrider that sends, and what its sender is told: shared by the tests of outbound mail.
 
-Whoever is on loopback may send to anyone through port 25 (network.relay_from), ann and bob have mailboxes, names are
+Who comes from 127.0.0.1 may send to anyone through port 25 (network.relay_from), ann and bob have mailboxes, names are
 asked of a Nameserver, and other servers are found at the port of the test's peer, at any address of 127.0.0.0/8.
 """
 
@@ -30,15 +30,16 @@ def sending(make_instance, dns, port, name="server", start=True, **kwargs):
     one = make_instance(name, **kwargs)
     dns.configure(one)
     setting(one, "outbound", f"port = {port}")
-    setting(one, "network", 'relay_from = ["127.0.0.0/8"]')
+    setting(one, "network", 'relay_from = ["127.0.0.1"]')
     for account in (ANN, BOB):
         one.account_add(account)
     return one.start() if start else one
 
 
-def submit(one, *forward_paths, message=MESSAGE % b"1", reverse_path=ANN, mail=b"", rcpt=b"", service="smtp"):
-    """One transaction; gives the id of the message. `mail` and `rcpt` are their parameters."""
-    with clients.Smtp(one.address(service)) as c:
+def submit(one, *forward_paths, message=MESSAGE % b"1", reverse_path=ANN, mail=b"", rcpt=b"", source=None):
+    """One transaction by port 25; gives the id of the message. `mail` and `rcpt` are their parameters; from a `source`
+    other than 127.0.0.1 it comes from a stranger."""
+    with clients.Smtp(one.address("smtp"), source=source) as c:
         c.command(b"MAIL FROM:<%s>" % reverse_path.encode() + mail, 250)
         for path in forward_paths:
             c.command(b"RCPT TO:<%s>" % path.encode() + rcpt, 250)

@@ -25,7 +25,7 @@ struct delivery {
 	uint8_t order[WAY_ADDRESSES];
 	size_t at, count;
 	struct smtp_client *client; /* NULL: none now */
-	bool ready, quitting, in_clear, worked, first, refused_for_good;
+	bool ready, quitting, in_clear, tried, worked, first, refused_for_good;
 	struct shipment *current; /* being read or sent */
 	size_t settling;          /* whose results are on their way to the disk */
 	size_t draining;          /* of a site that can't be used */

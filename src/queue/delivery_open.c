@@ -208,7 +208,8 @@ static void gone_ready(struct delivery *d)
 	str reply, why;
 	uint16_t code;
 	enum client_end end = smtp_client_end(d->client, &code, &status, &reply, &why);
-	bool bad = end != CLIENT_END_QUIT && !d->worked, down = false;
+	/* Whoever ends a connection that had nothing to do is in his right. */
+	bool bad = end != CLIENT_END_QUIT && !d->worked && (d->tried || d->current), down = false;
 
 	if (bad)
 		delivery_note_fault(d, reply.len > 0, status_of_end(end, status), reply.len ? reply : why);

@@ -52,6 +52,7 @@ static void settle(struct delivery *d, struct shipment *s);
 static void send_it(struct delivery *d, struct shipment *s)
 {
 	s->first = d->first;
+	d->tried = true;
 	smtp_client_send(d->client, &s->mail, d->settling > 0);
 }
 

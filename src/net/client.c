@@ -1,5 +1,6 @@
 #include "net/client.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,8 @@ struct net_client {
 	struct conn_host host; /* first */
 	SSL_CTX *context;
 	BIO_METHOD *bio_method;
+	pthread_mutex_t trust_lock;
+	bool trust_loaded;
 };
 
 static void gone(struct conn *conn, void *user)
@@ -30,10 +33,19 @@ static bool set_up(struct net_client *client)
 	SSL_CTX_set_mode(client->context, modes);
 	SSL_CTX_set_options(client->context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
 	SSL_CTX_set_verify(client->context, SSL_VERIFY_NONE, NULL);
-	/* Without a trust store everybody is a stranger, and that is all. */
-	(void)SSL_CTX_set_default_verify_paths(client->context);
-	ERR_clear_error();
 	return true;
+}
+
+/* The system's trust store, at the first handshake: it takes 20 ms and 1.5 MB, which a server that sends
+ * nothing does not spend. Without one everybody is a stranger, and that is all. */
+static void load_trust(struct net_client *client)
+{
+	pthread_mutex_lock(&client->trust_lock);
+	if (!client->trust_loaded)
+		(void)SSL_CTX_set_default_verify_paths(client->context);
+	client->trust_loaded = true;
+	pthread_mutex_unlock(&client->trust_lock);
+	ERR_clear_error();
 }
 
 err net_client_new(struct work *work, struct net_client **out)
@@ -43,6 +55,7 @@ err net_client_new(struct work *work, struct net_client **out)
 	if (!client)
 		return ERR_NO_MEMORY;
 	client->host = (struct conn_host){ .work = work, .gone = gone };
+	pthread_mutex_init(&client->trust_lock, NULL);
 	if (!set_up(client)) {
 		net_client_free(client);
 		return ERR_NO_MEMORY;
@@ -57,6 +70,7 @@ void net_client_free(struct net_client *client)
 		return;
 	SSL_CTX_free(client->context);
 	BIO_meth_free(client->bio_method);
+	pthread_mutex_destroy(&client->trust_lock);
 	free(client);
 }
 
@@ -182,7 +196,7 @@ err_code conn_connect_error(const struct conn *conn) { return conn->connect_erro
 
 SSL *net_client_tls(const struct conn_host *host, str name, void *user)
 {
-	const struct net_client *client = (const struct net_client *)(const void *)host;
+	struct net_client *client = (struct net_client *)(uintptr_t)host;
 	char z[LIMIT_DOMAIN + 1];
 	ip address;
 
@@ -193,6 +207,7 @@ SSL *net_client_tls(const struct conn_host *host, str name, void *user)
 	const bool is_address = ip_parse(name, &address).code == ERR_OK;
 	memcpy(z, name.ptr, name.len);
 	z[name.len] = '\0';
+	load_trust(client);
 	SSL *ssl = SSL_new(client->context);
 	BIO *octets = ssl ? BIO_new(client->bio_method) : NULL;
 	/* An address is no name to ask for (RFC 6066 §3); SSL_set1_host looks for it among the addresses. */

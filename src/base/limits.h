@@ -213,7 +213,7 @@
 #define LIMIT_ROUTE_TTL_MOST_S 3600u         /* and at most */
 #define LIMIT_HOST_BAD_MS INT64_C(300000)    /* a host that failed is tried after the others */
 #define LIMIT_TLS_BROKEN_MS \
-	INT64_C(86400000) /* a host whose TLS failed is spoken to in the clear where that may be */
+	INT64_C(3600000) /* a host whose TLS failed is spoken to in the clear where that may be */
 #define LIMIT_SHIPMENT_ARENA (2u * LIMIT_MB) /* octets: one transaction on its way out, with its notices */
 #define LIMIT_SETTLING 64u /* transactions without a connection that are being settled at a time */
 

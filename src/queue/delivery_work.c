@@ -66,7 +66,7 @@ static void put_back(struct delivery *d, struct shipment *s)
 	schedule_finished(o->schedule, d->os->site, s->rows.lane, true);
 	site_quota_give_back(d->os, s->granted, s->granted_ms);
 	if (s->opened)
-		shipment_return(s, 0, s->count + s->others);
+		shipment_return(s, 0, s->count + s->others, NULL);
 	else
 		shipment_return_unread(s);
 	link_remove(&s->link);

@@ -255,8 +255,9 @@ void shipment_convert(struct shipment *s, void (*converted)(struct shipment *s))
 /* Loop thread. Has a worker do it, soon: a full queue is waited for. `after` on the loop. */
 void shipment_submit(struct shipment *s, void (*run)(struct job *job), void (*after)(struct shipment *s));
 
-/* Under the lock: recipients from `from` on go back to the schedule, nothing having been tried. */
-void shipment_return(struct shipment *s, size_t from, size_t to);
+/* Under the lock: recipients from `from` on go back to the schedule, nothing having been tried; with
+ * `outcomes` those alone that are to go AGAIN. */
+void shipment_return(struct shipment *s, size_t from, size_t to, const struct outcome *outcomes);
 /* The same for all rows, where it was not loaded; they are read anew. */
 void shipment_return_unread(struct shipment *s);
 

@@ -294,14 +294,14 @@ static bool decide(struct shipment *s, bool *tells)
 		struct outcome_facts facts = facts_of(s, i);
 		s->outcomes[i] = outcome_decide(&facts);
 		*tells |= s->outcomes[i].notice != OUTCOME_TELLS_NOTHING;
-		if (s->outcomes[i].kind != OUTCOME_AGAIN) {
+		if (s->outcomes[i].kind != OUTCOME_AGAIN)
 			add_attempt(s, all, i);
-			continue;
-		}
-		outbound_lock(s->out);
-		shipment_return(s, i, i + 1);
-		outbound_unlock(s->out);
 	}
+	if (all->count == s->count)
+		return true;
+	outbound_lock(s->out);
+	shipment_return(s, 0, s->count, s->outcomes);
+	outbound_unlock(s->out);
 	return true;
 }
 
@@ -349,7 +349,7 @@ void shipment_settle(struct shipment *s)
 	s->commit.op_count = 0;
 	if (s->others) {
 		outbound_lock(s->out);
-		shipment_return(s, s->count, s->count + s->others);
+		shipment_return(s, s->count, s->count + s->others, NULL);
 		outbound_unlock(s->out);
 	}
 	if (s->result.code == ERR_CORRUPT && !s->opened) {

@@ -195,24 +195,31 @@ void shipment_convert(struct shipment *s, void (*converted)(struct shipment *s))
 
 /* --- back --- */
 
-void shipment_return(struct shipment *s, size_t from, size_t to)
+static struct queue_row row_of(const struct shipment *s, const struct queue_recipient *r)
 {
-	const struct queue_envelope *e = &s->message.envelope;
+	return (struct queue_row){ .queue_id = r->queue_id,
+		                   .sender = s->message.envelope.sender,
+		                   .domain = r->domain,
+		                   .reverse_domain = r->reverse_domain,
+		                   .received_ms = s->message.received_ms,
+		                   .expires_ms = s->message.envelope.expires_ms,
+		                   .tries = r->tries,
+		                   .lane = s->message.envelope.lane };
+}
 
-	for (size_t i = from; i < to; i++) {
-		const struct queue_recipient *r = &s->recipients[i];
-		const struct queue_row row = { .queue_id = r->queue_id,
-			                       .sender = e->sender,
-			                       .domain = r->domain,
-			                       .reverse_domain = r->reverse_domain,
-			                       .received_ms = s->message.received_ms,
-			                       .expires_ms = e->expires_ms,
-			                       .tries = r->tries,
-			                       .lane = e->lane };
-		size_t taken;
-		if (schedule_add(s->out->schedule, &row, 1, &taken).code != ERR_OK)
-			intake_note_changed(s->out, &row.queue_id, 1);
-	}
+/* Together, so that they go together again. */
+void shipment_return(struct shipment *s, size_t from, size_t to, const struct outcome *outcomes)
+{
+	struct queue_row rows[LIMIT_TRANSACTION_RECIPIENTS] = { 0 };
+	size_t count = 0, taken = 0;
+
+	for (size_t i = from; i < to; i++)
+		if (!outcomes || outcomes[i].kind == OUTCOME_AGAIN)
+			rows[count++] = row_of(s, &s->recipients[i]);
+	if (schedule_add(s->out->schedule, rows, count, &taken).code == ERR_OK)
+		return;
+	for (; taken < count; taken++)
+		intake_note_changed(s->out, &rows[taken].queue_id, 1);
 }
 
 void shipment_return_unread(struct shipment *s)

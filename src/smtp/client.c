@@ -288,7 +288,7 @@ static void note_closed(struct smtp_client *c)
 
 	if (!c->opened)
 		client_note_end(c, CLIENT_END_UNREACHABLE, NULL, "no connection: " STR_FMT, STR_ARG(why));
-	else if (c->step == STEP_HANDSHAKE)
+	else if (c->step == STEP_HANDSHAKE || c->step == STEP_STARTTLS) /* some end it where they can't */
 		client_note_end(c, CLIENT_END_TLS_FAILED, NULL, STR_FMT, STR_ARG(why));
 	else
 		client_note_end(c, CLIENT_END_LOST, NULL,

@@ -45,6 +45,8 @@ static const struct row rows[] = {
 	{ "garbage for a handshake", MAY, 1, 1, HELLO "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nG\n",
 	  "", CLIENT_END_TLS_FAILED, NULL },
 	{ "garbage for a handshake at once", TLS_FIRST, 1, 1, "G\n", "", CLIENT_END_TLS_FAILED, NULL },
+	{ "closed instead of the handshake", MAY, 1, 1, HELLO "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nX\n", "",
+	  CLIENT_END_TLS_FAILED, NULL },
 	{ "closed in the handshake", MAY, 1, 1, HELLO "S 250-mx\nS 250 STARTTLS\nC STARTTLS\nS 220 go\nX\n",
 	  "", CLIENT_END_TLS_FAILED, NULL },
 	{ "replies behind the 220 in the clear", MAY | WHOLE, 1, 1,

@@ -23,9 +23,11 @@ struct advice {
 	str to_do;
 };
 
-/* The entry for a reply: its three digits, or 0, its status, its words, of all lines, and the host that said
- * so, empty where nobody did. A row of a provider's counts only for hosts of its, or for words that nobody
- * else says; the first that fits is taken, so that there is one for every failure: NULL for success alone. */
+/* The entry for a reply: its three digits, its status, its words, of all lines, and the host that said so.
+ * Where nobody answered the code is 0 and the words are our own. A status without a number, or of another
+ * class than the code, gives way to the one that the words begin with. Of these LIMIT_REPLY_TEXT octets are
+ * read. A row of a provider's counts only for hosts of its, or for words that nobody else says; the first
+ * that fits is taken, so that there is one for every failure: NULL for success alone. */
 const struct advice *advice_find(unsigned code, struct bounce_status status, str text, str host);
 
 #endif

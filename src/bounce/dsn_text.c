@@ -140,7 +140,7 @@ static void add_advice(struct buf *out, const struct dsn_recipient *r)
 
 	if (status.class == 0)
 		status.class = r->action == DSN_FAILED ? 5 : 4;
-	advice = advice_find(code, status, r->answered ? dsn_reply(r) : STR(""), r->remote_host);
+	advice = advice_find(code, status, dsn_reply(r), r->remote_host);
 	if (!advice)
 		return;
 	add_paragraph(out, advice->means);

@@ -215,7 +215,8 @@ def test_trace_of_sending(make_instance):
     happened = [
         dict(common, event="message.accepted", reverse_path=ANN, forward_paths=["bob@far.example"]),
         dict(row, event="message.deferred", reply="450 later"),
-        dict(row, event="message.bounced", reply="550 no"),
+        dict(row, event="message.deferred", why="no connection: connection refused"),
+        dict(row, event="message.bounced", reply="550 5.7.26 Unauthenticated", remote_host="mx.google.com"),
         dict(common, event="dsn.made", dsn_id=notice, action="failed", forward_path=ANN),
         dict(event="message.accepted", queue_id=notice, reverse_path="", forward_paths=[ANN], message_id="<n@x>"),
         dict(event="message.sent", queue_id=notice, message_id="<n@x>", forward_path=ANN, reverse_path=""),
@@ -223,10 +224,18 @@ def test_trace_of_sending(make_instance):
     other = dict(event="message.sent", queue_id=message_id_now()[:-1] + "3", forward_path="eve@else.example")
     events = one.dir / "data" / "events"
     events.mkdir(exist_ok=True)
-    times = ["2026-11-24T12:00:00.000Z"] * 4 + ["2026-11-24T12:00:01.000Z"] * 2  # of one millisecond, as written
+    times = ["2026-11-24T12:00:00.000Z"] * 5 + ["2026-11-24T12:00:01.000Z"] * 2  # of one millisecond, as written
     with open(events / "2026-11-24.jsonl", "w", encoding="ascii") as day:
         for at, event in zip(times + ["2026-11-24T12:00:00.500Z"], happened + [other]):
             day.write(json.dumps(dict(time=at, **event), separators=(",", ":")) + "\n")
     for needle in (first, first + "-sg", "a@shop.example", "<a@shop.example>", "bob@far.example", ANN):
         found = one.json_lines("trace", needle)
         assert [(e["event"], e["queue_id"]) for e in found] == [(e["event"], e["queue_id"]) for e in happened], needle
+    failed = [e for e in found if e["event"] in ("message.deferred", "message.bounced")]
+    assert [e["advice"] for e in failed] == ["code-mailbox-busy", "connection-refused", "gmail-unauthenticated"]
+    assert failed[2]["means"].startswith("Gmail takes mail only from") and "SPF" in failed[2]["do"]
+    assert not [e for e in found if e not in failed and {"advice", "means", "do"} & e.keys()]
+    lines = one.cli("trace", first).stdout.decode().splitlines()
+    at = next(i for i, line in enumerate(lines) if "550 5.7.26" in line)
+    assert lines[at + 1:at + 3] == [f"    It means: {failed[2]['means']}", f"    What to do: {failed[2]['do']}"]
+    assert sum("What to do:" in line for line in lines) == 3 and len(lines) == len(happened) + 6

@@ -201,3 +201,10 @@ const struct advice *advice_find(unsigned code, struct bounce_status status, str
 			return &rows[i].advice;
 	return NULL;
 }
+
+unsigned advice_code(str reply)
+{
+	uint64_t code = 0;
+
+	return reply.len >= 3 && str_to_u64(str_slice(reply, 0, 3), 599, &code) ? (unsigned)code : 0;
+}

@@ -30,4 +30,7 @@ struct advice {
  * that fits is taken, so that there is one for every failure: NULL for success alone. */
 const struct advice *advice_find(unsigned code, struct bounce_status status, str text, str host);
 
+/* The three digits that a reply begins with; 0: none. */
+unsigned advice_code(str reply);
+
 #endif

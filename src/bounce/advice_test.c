@@ -283,13 +283,6 @@ static const char *const keys[] = {
 };
 enum { KEYS = sizeof keys / sizeof *keys, ROWS = sizeof rows / sizeof *rows };
 
-static unsigned code_of(const char *reply)
-{
-	uint64_t code = 0;
-
-	return str_to_u64(str_slice(str_of(reply), 0, 3), 599, &code) ? (unsigned)code : 0;
-}
-
 static str find(unsigned code, struct bounce_status status, str text, const char *host)
 {
 	const struct advice *advice = advice_find(code, status, text, str_of(host));
@@ -301,7 +294,7 @@ static void test_replies(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ROWS; i++) {
-		unsigned code = code_of(rows[i].reply);
+		unsigned code = advice_code(str_of(rows[i].reply));
 		str key = find(code, (struct bounce_status){ code ? 0 : 5, 0, 0 }, str_of(rows[i].reply),
 		               rows[i].host);
 
@@ -378,13 +371,23 @@ static void test_limit(void **state)
 	assert_true(str_eq(find(554, none, text, ""), STR("refused")));
 }
 
+static void test_code(void **state)
+{
+	(void)state;
+	assert_int_equal(advice_code(STR("550 no")), 550);
+	assert_int_equal(advice_code(STR("421")), 421);
+	assert_int_equal(advice_code(STR("42")), 0);
+	assert_int_equal(advice_code(STR("")), 0);
+	assert_int_equal(advice_code(STR("600 no")), 0);
+	assert_int_equal(advice_code(STR("no connection")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_replies),
-		cmocka_unit_test(test_every_row),
-		cmocka_unit_test(test_status),
-		cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_replies), cmocka_unit_test(test_every_row),
+		cmocka_unit_test(test_status),  cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_code),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

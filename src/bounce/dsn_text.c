@@ -124,18 +124,10 @@ static bool is_told_before(const struct dsn *dsn, size_t index)
 	return false;
 }
 
-/* The digits that a reply begins with. */
-static unsigned code_of(str reply)
-{
-	uint64_t code = 0;
-
-	return reply.len >= 3 && str_to_u64(str_slice(reply, 0, 3), 599, &code) ? (unsigned)code : 0;
-}
-
 static void add_advice(struct buf *out, const struct dsn_recipient *r)
 {
 	const struct advice *advice;
-	unsigned code = r->answered ? code_of(r->reply) : 0;
+	unsigned code = r->answered ? advice_code(r->reply) : 0;
 	struct bounce_status status = r->status;
 
 	if (status.class == 0)

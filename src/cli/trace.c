@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/limits.h"
+#include "base/log.h"
+#include "bounce/advice.h"
 #include "cli/ask.h"
 #include "cli/commands.h"
 #include "cli/options.h"
@@ -99,6 +101,43 @@ static err find_events(struct command_line *line, str directory, const char *nee
 	return OK;
 }
 
+/* What a failed try means; NULL where nothing failed. */
+static const struct advice *advice_of(json_t *event)
+{
+	const char *name = json_text(event, "event");
+	bool later = strcmp(name, log_event_name(EV_MESSAGE_DEFERRED)) == 0;
+	bool never = strcmp(name, log_event_name(EV_MESSAGE_BOUNCED)) == 0;
+	struct bounce_status status = { .class = later ? 4 : 5 };
+	str reply = str_of(json_text(event, "reply")), host = str_of(json_text(event, "remote_host"));
+
+	if (!later && !never)
+		return NULL;
+	if (reply.len == 0) /* nobody answered */
+		return advice_find(0, status, str_of(json_text(event, "why")), host);
+	return advice_find(advice_code(reply), status, reply, host);
+}
+
+/* Beside what the log has. */
+static void add_advice(json_t *event)
+{
+	const struct advice *advice = advice_of(event);
+
+	if (!advice)
+		return;
+	json_object_set_new(event, "advice", json_stringn(advice->key.ptr, advice->key.len));
+	json_object_set_new(event, "means", json_stringn(advice->means.ptr, advice->means.len));
+	json_object_set_new(event, "do", json_stringn(advice->to_do.ptr, advice->to_do.len));
+}
+
+static void print_advice(json_t *event)
+{
+	const struct advice *advice = advice_of(event);
+
+	if (advice)
+		printf("    It means: " STR_FMT "\n    What to do: " STR_FMT "\n", STR_ARG(advice->means),
+		       STR_ARG(advice->to_do));
+}
+
 /* One event for people: when, what, and its fields as they are named in the log. */
 static void print_event(json_t *event)
 {
@@ -115,6 +154,7 @@ static void print_event(json_t *event)
 		free(text);
 	}
 	(void)putchar('\n');
+	print_advice(event);
 }
 
 static int print_events(struct command_line *line, const char *needle, json_t *events)
@@ -131,11 +171,14 @@ static int print_events(struct command_line *line, const char *needle, json_t *e
 	err e = sort_by_time(line, events, &order);
 	if (e.code != ERR_OK)
 		return command_fail(line, e);
-	for (size_t i = 0; i < count; i++)
-		if (line->json)
-			command_print_json(order[i].event);
-		else
+	for (size_t i = 0; i < count; i++) {
+		if (!line->json) {
 			print_event(order[i].event);
+			continue;
+		}
+		add_advice(order[i].event);
+		command_print_json(order[i].event);
+	}
 	return command_done(line);
 }
 
@@ -191,6 +234,7 @@ const struct command trace_command = {
 		"Shows what happened to a message, or to all mail from or to an address, in order:\n"
 		"received, sent, tried in vain, returned. A queue id stands in a message's Received field\n"
 		"after \"id\", and in the reply its sender was given; queue list shows those of mail on\n"
-		"its way, of each recipient. Works with and without a running server.\n",
+		"its way, of each recipient. Of a try that failed it says what the reply means and what to\n"
+		"do; with --json as advice, means and do. Works with and without a running server.\n",
 	.run = run,
 };

@@ -117,6 +117,7 @@ def test_show(queue):
         assert shown["queue_id"] == queue.id_a and shown["message_id"] == "<a@shop.example>"
         assert shown["login"] == ANN and shown["subject"] == "hello" and shown["size"] == len(MESSAGE % b"a")
         assert shown["header"].startswith("From: ann@") and shown["header"].endswith("Subject: hello\r\n")
+        assert shown["body"] == (MESSAGE % b"a").partition(b"\r\n\r\n")[2].decode() and not shown["body_cut"]
         assert shown["received"] < shown["expires"]
     text = queue.one.cli("queue", "show", queue.a1).stdout.decode()
     assert f"postrider trace {queue.id_a}" in text and queue.a2 in text and "Subject: hello" in text

@@ -11,9 +11,10 @@
 #include "base/file.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/utf8.h"
 #include "store/event.h"
 
-enum { HEADER_SHOWN = 16 * LIMIT_KB };
+enum { CONTENT_SHOWN = 64 * LIMIT_KB };
 
 static json_t *text_or_null(str s) { return s.len ? json_of_str(s) : json_null(); }
 
@@ -104,17 +105,49 @@ struct showing {
 	json_t *message;
 };
 
-/* Up to the empty line. */
-static json_t *header_of(struct arena *arena, const struct queue_message *m)
+/* As a terminal and JSON can show it: what is no UTF-8 or would steer a terminal is a '?'. */
+static str shown(struct arena *arena, str text)
 {
-	size_t size = m->size < HEADER_SHOWN ? (size_t)m->size : HEADER_SHOWN;
+	char *out = arena_alloc(arena, text.len + 1);
+	size_t at = 0;
+
+	if (!out)
+		return STR("");
+	while (at < text.len) {
+		size_t size = utf8_length(str_from(text, at));
+		char c = text.ptr[at];
+		bool steers = size == 1 && (unsigned char)c < ' ' && c != '\t' && c != '\r' && c != '\n';
+		bool is_c1 = size == 2 && text.ptr[at] == '\xc2' && (unsigned char)text.ptr[at + 1] < 0xa0;
+		memcpy(out + at, text.ptr + at, size ? size : 1);
+		if (size == 0 || steers || c == '\x7f')
+			out[at] = '?';
+		if (is_c1)
+			out[at] = out[at + 1] = '?';
+		at += size ? size : 1;
+	}
+	return (str){ out, text.len };
+}
+
+/* The message's first CONTENT_SHOWN octets: its header, and what stands behind the empty line. */
+struct shown_content {
+	json_t *header, *body;
+	bool cut;
+};
+
+static struct shown_content content_of(struct arena *arena, const struct queue_message *m)
+{
+	size_t size = m->size < CONTENT_SHOWN ? (size_t)m->size : CONTENT_SHOWN;
 	char *octets = m->fd >= 0 ? arena_alloc(arena, size + 1) : NULL;
 
 	if (!octets || file_read_at(m->fd, octets, size, m->offset).code != ERR_OK)
-		return json_null();
+		return (struct shown_content){ json_null(), json_null(), false };
 	str text = { octets, size };
 	size_t end = str_find(text, STR("\r\n\r\n"));
-	return json_of_str(str_slice(text, 0, end < text.len ? end + 2 : end));
+	return (struct shown_content){
+		.header = json_of_str(shown(arena, str_slice(text, 0, end < size ? end + 2 : size))),
+		.body = json_of_str(shown(arena, str_from(text, end < size ? end + 4 : size))),
+		.cut = size < m->size,
+	};
 }
 
 static err show_group(void *user, const struct queue_group *g)
@@ -123,15 +156,17 @@ static err show_group(void *user, const struct queue_group *g)
 	const struct queue_message *m = g->message;
 	size_t before = json_array_size(s->listing.rows);
 
-	if (!s->message)
+	if (!s->message) {
+		struct shown_content content = content_of(s->listing.call->arena, m);
 		s->message = json_pack(
-			"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "queue_id",
+			"{s:o, s:o, s:o, s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:b}", "queue_id",
 			json_of_str(m->id), "message_id", text_or_null(g->header_id), "reverse_path",
 			json_of_str(m->reverse_path), "subject", text_or_null(g->subject), "received",
 			json_of_time(m->received_ms), "expires", json_of_time(g->rows[0].expires_ms), "lane",
 			lane_name(g->rows[0].lane), "login", text_or_null(m->envelope.login), "size",
 			json_of_u64(m->size), "envelope", json_of_envelope(&m->envelope), "header",
-			header_of(s->listing.call->arena, m));
+			content.header, "body", content.body, "body_cut", (int)content.cut);
+	}
 	TRY(list_group(&s->listing, g));
 	for (size_t i = 0; i < g->count; i++)
 		queue_asked_add(json_array_get(s->listing.rows, before + i), &g->recipients[i]);

@@ -181,8 +181,9 @@ static void print_message(struct command_line *line, const json_t *m)
 	printf("Given up    %s, lane %s\n\n", when(line->arena, json_text(m, "expires")),
 	       json_text(m, "lane"));
 	print_rows(line->arena, json_object_get(m, "recipients"));
-	printf("\n%s\nWhat happened to it:  postrider trace %s\n", json_text(m, "header"),
-	       json_text(m, "queue_id"));
+	printf("\n%s\n%s%s", json_text(m, "header"), json_text(m, "body"),
+	       json_is_true(json_object_get(m, "body_cut")) ? "\n... and so on\n" : "");
+	printf("\nWhat happened to it:  postrider trace %s\n", json_text(m, "queue_id"));
 }
 
 static int show(struct command_line *line)

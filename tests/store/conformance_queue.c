@@ -1,5 +1,6 @@
 /* What every engine of the store has to do with remote recipients: one row each in the accepting commit, told
  * to who listens once durable, read back whole, and gone with the last word about them. */
+#include "base/clock.h"
 #include "fixture.h"
 
 #include <unistd.h>
@@ -310,10 +311,15 @@ static void test_attempts(void **state)
 	assert_int_equal(next_due(f, 0), 6000);
 	third[0].kind = ATTEMPT_DONE;
 	assert_err(attempt(f, third, 1), ERR_OK);
-	assert_err(store_maintain(f->store), ERR_OK);
 	assert_err(queue_open(f->store, &f->arena, ids, 3, &m, r), ERR_MISSING);
-	str summary; /* collected with its last row */
-	assert_err(queue_read_summary(f->store, &f->arena, ids[0], &summary), ERR_CORRUPT);
+	str summary;
+	err gone = OK;
+	/* Collected with its last row, though not within the same millisecond. */
+	for (int64_t until_ms = clock_tick_ms() + 10000; gone.code == ERR_OK && clock_tick_ms() < until_ms;) {
+		assert_err(store_maintain(f->store), ERR_OK);
+		gone = queue_read_summary(f->store, &f->arena, ids[0], &summary);
+	}
+	assert_err(gone, ERR_CORRUPT);
 }
 
 /* RFC 4865: such a row has its time from the beginning. */

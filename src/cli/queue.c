@@ -7,6 +7,7 @@
 #include "cli/columns.h"
 #include "cli/commands.h"
 #include "cli/options.h"
+#include "cli/trace.h"
 
 /* --- asking, page by page --- */
 
@@ -165,9 +166,10 @@ static void print_envelope(struct command_line *line, const json_t *e)
 		       json_text(e, "by"));
 }
 
-static void print_message(struct command_line *line, const json_t *m)
+static int print_message(struct command_line *line, const json_t *m)
 {
 	const char *from = json_text(m, "reverse_path");
+	const struct config *config = NULL;
 
 	printf("Message     %s\n", json_text(m, "queue_id"));
 	printf("Message-ID  %s\n", or_dash(json_text(m, "message_id")));
@@ -183,7 +185,9 @@ static void print_message(struct command_line *line, const json_t *m)
 	print_rows(line->arena, json_object_get(m, "recipients"));
 	printf("\n%s\n%s%s", json_text(m, "header"), json_text(m, "body"),
 	       json_is_true(json_object_get(m, "body_cut")) ? "\n... and so on\n" : "");
-	printf("\nWhat happened to it:  postrider trace %s\n", json_text(m, "queue_id"));
+	printf("\nWhat happened to it (postrider trace %s):\n", json_text(m, "queue_id"));
+	int code = command_load_config(line, &config);
+	return code == EXIT_FINE ? trace_print(line, config, json_text(m, "queue_id")) : code;
 }
 
 static int show(struct command_line *line)
@@ -199,9 +203,9 @@ static int show(struct command_line *line)
 	if (line->json)
 		command_print_json(answer);
 	else
-		print_message(line, answer);
+		code = print_message(line, answer);
 	json_decref(answer);
-	return command_done(line);
+	return code == EXIT_FINE ? command_done(line) : code;
 }
 
 /* --- changing --- */

@@ -1,3 +1,5 @@
+#include "cli/trace.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,27 +205,37 @@ static const char *needle_of(struct command_line *line)
 	return needle ? needle : line->words[0];
 }
 
+static int trace(struct command_line *line, const struct config *config, const char *needle, bool may_be_none)
+{
+	struct finding f = { .events = json_object(), .ids = json_object() };
+
+	err e = become_owner(line, config);
+	if (e.code == ERR_OK)
+		e = find_events(line, config->data_dir, needle, &f);
+	int code = EXIT_FINE;
+	if (e.code != ERR_OK)
+		code = command_fail(line, e);
+	else if (!may_be_none || json_object_size(f.events) > 0)
+		code = print_events(line, needle, f.events);
+	json_decref(f.events);
+	json_decref(f.ids);
+	return code;
+}
+
+int trace_print(struct command_line *line, const struct config *config, const char *message_id)
+{
+	return trace(line, config, message_id, true);
+}
+
 static int run(struct command_line *line)
 {
-	struct finding f = { 0 };
 	const struct config *config = NULL;
 
 	err e = options_read(line, NULL, 0, 1, 1, "QUEUE-ID|MESSAGE-ID|ADDRESS");
 	if (e.code != ERR_OK)
 		return command_fail(line, e);
 	int code = command_load_config(line, &config);
-	if (code != EXIT_FINE)
-		return code;
-	f.events = json_object();
-	f.ids = json_object();
-	const char *needle = needle_of(line);
-	e = become_owner(line, config);
-	if (e.code == ERR_OK)
-		e = find_events(line, config->data_dir, needle, &f);
-	code = e.code == ERR_OK ? print_events(line, needle, f.events) : command_fail(line, e);
-	json_decref(f.events);
-	json_decref(f.ids);
-	return code;
+	return code == EXIT_FINE ? trace(line, config, needle_of(line), false) : code;
 }
 
 const struct command trace_command = {

@@ -6,6 +6,7 @@ asked of a Nameserver, and other servers are found at the port of the test's pee
 
 import email
 import email.policy
+import quopri
 import re
 import time
 
@@ -99,9 +100,11 @@ class Notice:
         self.text = text.as_string()
         assert status.get_content_type() in ("message/delivery-status", "message/global-delivery-status")
         groups = status.get_payload()
-        if isinstance(groups, str):  # message/global-delivery-status is not known to Python
+        if status.get_content_type() == "message/global-delivery-status":  # not known to Python
+            part = octets.split(b"--" + self.message.get_boundary().encode())[2].partition(b"\r\n\r\n")[2]
+            assert status["Content-Transfer-Encoding"] == "quoted-printable"
             groups = [email.message_from_string(g, policy=email.policy.default) for g in
-                      re.split(r"\r?\n\r?\n", groups.strip())]
+                      re.split(r"\r\n\r\n", quopri.decodestring(part.strip()).decode())]
         self.about, *self.recipients = [dict((k.lower(), str(v)) for k, v in group.items()) for group in groups if group.items()]
         self.returned_type = returned.get_content_type()
         self.returned = returned.as_bytes()

@@ -233,7 +233,8 @@ def test_notices_that_were_asked_for(server):
         smtp.command(b"DATA", 354)
         smtp.send(clients.dot_stuffed(MESSAGE))
         smtp.reply(250)
-    message = shown(server)
+    assert waiting(server)[-1] == ("", "Bob@e.example")  # that Both was expanded
+    message = shown(server, 0)
     # the first who named ann@far.example asked for SUCCESS and FAILURE, the other for DELAY
     assert asked(message) == {"ann@far.example": (["success", "failure", "delay"], "rfc822;First+@e.example"),
                               "all@far.example": (["never"], "rfc822;x@second.example"),

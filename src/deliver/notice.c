@@ -1,10 +1,11 @@
 #include "deliver/notice.h"
 
+#include "base/log.h"
 #include "bounce/srs.h"
 #include "deliver/address.h"
-#include "deliver/original.h"
 #include "deliver/prefix.h"
 #include "deliver/route.h"
+#include "mime/encoded_word.h"
 #include "mime/summary.h"
 #include "store/directory.h"
 #include "store/draft.h"
@@ -233,14 +234,14 @@ static err make(const struct notice_options *options, struct arena *arena, struc
 
 /* `told` is what the one who is found hears. */
 static err make_in(const struct notice_options *options, struct arena *arena, struct arena *scratch,
-                   const struct destination *d, const struct dsn *told, int fd, uint64_t offset,
-                   uint64_t size, struct notice *out)
+                   const struct destination *d, const struct dsn *told, const struct original_source *from,
+                   struct notice *out)
 {
 	struct notice notice = { .op = { .kind = COMMIT_DELIVER } };
 	struct original original;
 	err e;
 
-	TRY(original_open(&original, scratch, told, fd, offset, size));
+	TRY(original_open(&original, scratch, told, from));
 	e = make(options, arena, scratch, told, d, &original, &notice);
 	if (e.code == ERR_OK)
 		*out = notice;
@@ -249,8 +250,8 @@ static err make_in(const struct notice_options *options, struct arena *arena, st
 	return e;
 }
 
-err notice_make(const struct notice_options *options, struct arena *arena, const struct dsn *dsn, int fd,
-                uint64_t offset, uint64_t size, struct notice *out, bool *made)
+err notice_make(const struct notice_options *options, struct arena *arena, const struct dsn *dsn,
+                const struct original_source *original, struct notice *out, bool *made)
 {
 	struct destination d;
 	struct dsn told = *dsn;
@@ -266,11 +267,44 @@ err notice_make(const struct notice_options *options, struct arena *arena, const
 	if (!told.for_postmaster)
 		told.to = d.path;
 	arena_init(&scratch, NULL, LIMIT_NOTICE_ARENA);
-	e = make_in(options, arena, &scratch, &d, &told, fd, offset, size, out);
+	e = make_in(options, arena, &scratch, &d, &told, original, out);
 	arena_reset(&scratch);
 	if (e.code == ERR_OK)
 		*made = true;
 	return e;
+}
+
+void notice_name_original(struct arena *arena, str encoded, struct dsn *dsn)
+{
+	struct mime_summary summary;
+	unsigned conversions = 0;
+	struct buf subject;
+
+	if (mime_summary_decode(arena, encoded, &summary).code != ERR_OK || !summary.root ||
+	    !summary.root->envelope)
+		return;
+	dsn->original_message_id = summary.root->envelope->message_id;
+	buf_init(&subject, arena, LIMIT_SUMMARY_VALUE);
+	mime_words_decode(summary.root->envelope->subject, &subject, &conversions);
+	if (buf_err(&subject).code == ERR_OK)
+		dsn->original_subject = buf_str(&subject);
+}
+
+/* What is not known is not named. */
+void notice_report(struct buf *out, const struct dsn *dsn, const struct notice *notice)
+{
+	struct log_field fields[7];
+	size_t n = 0;
+
+	fields[n++] = LOG_STR("queue_id", dsn->original_id);
+	if (dsn->original_message_id.len > 0)
+		fields[n++] = LOG_STR("message_id", dsn->original_message_id);
+	fields[n++] = LOG_STR("dsn_id", dsn->id);
+	fields[n++] = LOG_Z("action", dsn_action_name(dsn_worst(dsn)));
+	fields[n++] = LOG_STR("forward_path", notice->to);
+	fields[n++] = LOG_INT("count", dsn->count);
+	fields[n] = (struct log_field){ 0 };
+	log_format(out, dsn->now_ms, EV_DSN_MADE, fields);
 }
 
 void notice_fini(struct notice *notice)

@@ -12,7 +12,7 @@
 #ifndef DELIVER_NOTICE_H
 #define DELIVER_NOTICE_H
 
-#include "bounce/dsn.h"
+#include "deliver/original.h"
 #include "store/commit.h"
 
 /* Whose share of a site notices take (struct queue_envelope). */
@@ -34,11 +34,18 @@ struct notice {
 	struct commit_op op; /* COMMIT_DELIVER; deliver.event is the caller's to fill */
 };
 
-/* The original is fd[offset .. offset + size): its header or all of it goes along. Everything lives in
+/* The original's header or all of it goes along. Everything lives in
  * `arena`. *made = false: nobody is to be told.
  * ERR_NOSPACE, ERR_IO, ERR_BUSY: try again later   ERR_LIMIT, ERR_CORRUPT: never */
-err notice_make(const struct notice_options *options, struct arena *arena, const struct dsn *dsn, int fd,
-                uint64_t offset, uint64_t size, struct notice *out, bool *made) MUST_USE;
+err notice_make(const struct notice_options *options, struct arena *arena, const struct dsn *dsn,
+                const struct original_source *original, struct notice *out, bool *made) MUST_USE;
+
+/* Fills Message-ID and subject of the original from its summary (mime/summary.h); they stay empty where it
+ * does not have them. Any thread. */
+void notice_name_original(struct arena *arena, str summary, struct dsn *dsn);
+
+/* Appends the line of EV_DSN_MADE: whom the notice tells, and about how many recipients of which message. */
+void notice_report(struct buf *out, const struct dsn *dsn, const struct notice *notice);
 
 /* After the commit, or without one. */
 void notice_fini(struct notice *notice);

@@ -123,7 +123,8 @@ static bool make(const struct dsn *dsn, struct notice *out)
 	assert_int_equal(file_open(&arena, str_of(path), O_RDWR | O_CREAT | O_TRUNC, 0600, &f).code, ERR_OK);
 	assert_int_equal(file_write_at(f, parts, 3, 0).code, ERR_OK);
 	*out = (struct notice){ 0 };
-	err e = notice_make(&options, &arena, dsn, f, 6, original.len, out, &made);
+	err e = notice_make(&options, &arena, dsn, &(struct original_source){ f, 6, original.len, STR("") },
+	                    out, &made);
 	if (e.code != ERR_OK)
 		print_message("%s\n", e.what);
 	assert_int_equal(e.code, ERR_OK);
@@ -458,6 +459,31 @@ static void test_original(void **state)
 		check_original(&cases[i]);
 }
 
+/* The event names the original as far as it is known. */
+static void test_report(void **state)
+{
+	char octets[LIMIT_LOG_LINE];
+	struct dsn dsn = dsn_to(STR("ann@shop.example"));
+	const struct notice notice = { .to = STR("ann@shop.example") };
+	struct buf line;
+
+	(void)state;
+	buf_init_fixed(&line, octets, sizeof octets);
+	notice_report(&line, &dsn, &notice);
+	assert_true(str_ends_nocase(buf_str(&line),
+	                            STR("\"event\":\"dsn.made\",\"queue_id\":\"ORIGINAL1\","
+	                                "\"message_id\":\"<1@shop.example>\",\"dsn_id\":\"NOTICE1\","
+	                                "\"action\":\"failed\",\"forward_path\":\"ann@shop.example\","
+	                                "\"count\":1}\n")));
+	buf_clear(&line);
+	dsn.original_message_id = STR("");
+	notice_report(&line, &dsn, &notice);
+	assert_true(str_ends_nocase(buf_str(&line),
+	                            STR("\"queue_id\":\"ORIGINAL1\",\"dsn_id\":\"NOTICE1\","
+	                                "\"action\":\"failed\",\"forward_path\":\"ann@shop.example\","
+	                                "\"count\":1}\n")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -468,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_postmaster),
 		cmocka_unit_test(test_original),
 		cmocka_unit_test(test_nobody),
+		cmocka_unit_test(test_report),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,5 +1,7 @@
 #include "deliver/original.h"
 
+#include <string.h>
+
 #include "base/file.h"
 #include "base/limits.h"
 #include "mime/transfer.h"
@@ -35,6 +37,14 @@ static void survey_octet(struct survey *s, unsigned char c)
 	s->after_cr = c == '\r';
 }
 
+static err read_piece(const struct original *o, size_t size, uint64_t at)
+{
+	if (o->from.held.len == 0)
+		return file_read_at(o->from.fd, o->piece, size, o->from.offset + at);
+	memcpy(o->piece, o->from.held.ptr + at, size);
+	return OK;
+}
+
 /* Reads up to `size` octets, or to the header's end. */
 static err survey_read(const struct original *o, uint64_t size, bool header_only, struct survey *s)
 {
@@ -42,7 +52,7 @@ static err survey_read(const struct original *o, uint64_t size, bool header_only
 	for (uint64_t at = 0; at < size;) {
 		size_t piece = size - at < LIMIT_BLOCK ? (size_t)(size - at) : LIMIT_BLOCK;
 
-		TRY(file_read_at(o->fd, o->piece, piece, o->offset + at));
+		TRY(read_piece(o, piece, at));
 		for (size_t i = 0; i < piece; i++) {
 			survey_octet(s, (unsigned char)o->piece[i]);
 			if (header_only && s->header != UINT64_MAX)
@@ -68,16 +78,18 @@ static bool takes_whole(struct original *o, const struct dsn *dsn, const struct 
 	return true;
 }
 
-err original_open(struct original *o, struct arena *arena, const struct dsn *dsn, int fd, uint64_t offset,
-                  uint64_t size)
+err original_open(struct original *o, struct arena *arena, const struct dsn *dsn,
+                  const struct original_source *from)
 {
-	struct original opened = { .fd = fd, .offset = offset, .size = size };
+	struct original opened = { .from = *from };
+	uint64_t size = from->held.len > 0 ? from->held.len : from->size;
 	struct survey s;
 
 	opened.piece = arena_alloc(arena, LIMIT_BLOCK);
 	if (!opened.piece)
 		return ERR_NO_MEMORY;
-	if (dsn_wants_whole(dsn) && size <= LIMIT_DSN_ORIGINAL) {
+	opened.from.size = size;
+	if (dsn_wants_whole(dsn) && from->held.len == 0 && size <= LIMIT_DSN_ORIGINAL) {
 		TRY(survey_read(&opened, size, false, &s));
 		if (takes_whole(&opened, dsn, &s)) {
 			*o = opened;
@@ -86,7 +98,7 @@ err original_open(struct original *o, struct arena *arena, const struct dsn *dsn
 	}
 	size = size < LIMIT_HEADER_BLOCK ? size : LIMIT_HEADER_BLOCK;
 	TRY(survey_read(&opened, size, true, &s));
-	opened.size = s.header < size ? s.header : size;
+	opened.from.size = s.header < size ? s.header : size;
 	opened.as.encoding = s.wide || s.binary || s.header > size ? DSN_QUOTED : DSN_7BIT;
 	*o = opened;
 	return OK;
@@ -99,16 +111,16 @@ err original_read(const struct original *o, struct arena *arena, err (*put)(void
 	struct buf encoded;
 
 	buf_init(&encoded, arena, 4 * LIMIT_BLOCK);
-	for (uint64_t at = 0; at < o->size;) {
-		size_t size = o->size - at < LIMIT_BLOCK ? (size_t)(o->size - at) : LIMIT_BLOCK;
+	for (uint64_t at = 0; at < o->from.size;) {
+		size_t size = o->from.size - at < LIMIT_BLOCK ? (size_t)(o->from.size - at) : LIMIT_BLOCK;
 		str piece = { o->piece, size };
 
-		TRY(file_read_at(o->fd, o->piece, size, o->offset + at));
+		TRY(read_piece(o, size, at));
 		at += size;
 		if (o->as.encoding == DSN_QUOTED) {
 			buf_clear(&encoded);
 			mime_qp_encode(&qp, piece, &encoded);
-			if (at == o->size)
+			if (at == o->from.size)
 				mime_qp_encode_end(&qp, &encoded);
 			TRY(buf_err(&encoded));
 			piece = buf_str(&encoded);

@@ -66,17 +66,3 @@ void report_add(struct buf *out, int64_t now_ms, enum log_event event, const str
 	add_known(&f, "next_attempt", time_text(next, r->next_attempt_ms));
 	log_format(out, now_ms, event, f.list);
 }
-
-void report_add_dsn(struct buf *out, int64_t now_ms, str message_id, str header_id, str dsn_id,
-                    const char *action, str to, size_t count)
-{
-	struct fields f = { .count = 0 };
-
-	add(&f, LOG_STR("queue_id", message_id));
-	add_known(&f, "message_id", header_id);
-	add(&f, LOG_STR("dsn_id", dsn_id));
-	add(&f, LOG_Z("action", action));
-	add(&f, LOG_STR("forward_path", to));
-	add(&f, LOG_INT("count", count));
-	log_format(out, now_ms, EV_DSN_MADE, f.list);
-}

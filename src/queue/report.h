@@ -27,9 +27,4 @@ struct report {
 /* Appends one line; `event` is EV_MESSAGE_SENT, EV_MESSAGE_DEFERRED or EV_MESSAGE_BOUNCED. */
 void report_add(struct buf *out, int64_t now_ms, enum log_event event, const struct report *report);
 
-/* EV_DSN_MADE: the notice `dsn_id` tells the sender of `message_id` about `count` recipients; `action` is
- * RFC 3464's: "failed", "delayed", ... */
-void report_add_dsn(struct buf *out, int64_t now_ms, str message_id, str header_id, str dsn_id,
-                    const char *action, str to, size_t count);
-
 #endif

@@ -65,21 +65,6 @@ static void test_lines(void **state)
 	}
 }
 
-static void test_dsn(void **state)
-{
-	char octets[LIMIT_LOG_LINE];
-	struct buf line;
-
-	(void)state;
-	buf_init_fixed(&line, octets, sizeof octets);
-	report_add_dsn(&line, now_ms, STR("MI9DCT3Y8000001"), STR(""), STR("MI9DCT3Y8000002"), "failed",
-	               STR("ann@shop.example"), 3);
-	assert_true(
-		str_eq(buf_str(&line), STR(HEAD "\"dsn.made\"," ID "\"dsn_id\":\"MI9DCT3Y8000002\","
-	                                        "\"action\":\"failed\",\"forward_path\":\"ann@shop.example\","
-	                                        "\"count\":3}\n")));
-}
-
 /* Everything at its longest still is one whole line. */
 static void test_long(void **state)
 {
@@ -112,7 +97,6 @@ static void test_long(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_dsn),
-		                            cmocka_unit_test(test_long) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(test_lines), cmocka_unit_test(test_long) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,10 +3,7 @@
 #include "base/limits.h"
 #include "base/random.h"
 #include "deliver/id.h"
-#include "mime/encoded_word.h"
-#include "mime/summary.h"
 #include "queue/outbound_internal.h"
-#include "queue/report.h"
 
 static enum dsn_action action_of(enum outcome_notice notice)
 {
@@ -52,21 +49,11 @@ static size_t fill_recipients(const struct shipment *s, enum outcome_notice noti
 /* Message-ID and subject of the original; empty where they can't be had. */
 static void read_original(struct shipment *s, struct dsn *dsn)
 {
-	struct mime_summary summary;
-	unsigned conversions = 0;
 	str encoded;
-	struct buf subject;
 
-	if (queue_read_summary(s->out->given.store, &s->arena, s->recipients[0].queue_id, &encoded).code !=
-	            ERR_OK ||
-	    mime_summary_decode(&s->arena, encoded, &summary).code != ERR_OK || !summary.root ||
-	    !summary.root->envelope)
-		return;
-	dsn->original_message_id = summary.root->envelope->message_id;
-	buf_init(&subject, &s->arena, LIMIT_SUMMARY_VALUE);
-	mime_words_decode(summary.root->envelope->subject, &subject, &conversions);
-	if (buf_err(&subject).code == ERR_OK)
-		dsn->original_subject = buf_str(&subject);
+	if (queue_read_summary(s->out->given.store, &s->arena, s->recipients[0].queue_id, &encoded).code ==
+	    ERR_OK)
+		notice_name_original(&s->arena, encoded, dsn);
 }
 
 static struct dsn dsn_of(struct shipment *s)
@@ -91,6 +78,7 @@ static err make_one(struct shipment *s, struct dsn *dsn, enum outcome_notice not
 	char *id = arena_alloc(&s->arena, DELIVER_ID_LEN);
 	struct notice_options options = s->out->given.notices;
 	struct notice *made = &s->notices[s->notice_count];
+	struct original_source from = { s->message.fd, s->message.offset, s->message.size, STR("") };
 	bool is_made = false;
 
 	if (!list || !id)
@@ -102,12 +90,10 @@ static err make_one(struct shipment *s, struct dsn *dsn, enum outcome_notice not
 	deliver_id_make(dsn->now_ms, random_u64(), id);
 	dsn->id = (str){ id, DELIVER_ID_LEN };
 	options.to_postmaster = s->to_postmaster;
-	TRY(notice_make(&options, &s->arena, dsn, s->message.fd, s->message.offset, s->message.size, made,
-	                &is_made));
+	TRY(notice_make(&options, &s->arena, dsn, &from, made, &is_made));
 	if (!is_made)
 		return OK;
-	report_add_dsn(&s->events, dsn->now_ms, s->message.id, dsn->original_message_id, dsn->id,
-	               dsn_action_name(action_of(notice)), made->to, dsn->count);
+	notice_report(&s->events, dsn, made);
 	s->notice_kinds[s->notice_count++] = notice;
 	return OK;
 }

@@ -2,7 +2,8 @@
  * here too (smtp_message_...).
  *
  *   octets -> [a draft that grows is written by a worker, meanwhile nothing is read] -> the final dot
- *          -> [a draft that is a file is synced by a worker] -> commit -> smtp/finish.c
+ *          -> [a draft that is a file is synced by a worker] -> [a notice is made by a worker] -> commit ->
+ * smtp/finish.c
  *
  * In [ ] and while the commit is under way the transaction is lent (smtp/tx.h). */
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include "base/clock.h"
 #include "deliver/prefix.h"
 #include "smtp/session_internal.h"
+#include "smtp/success.h"
 #include "store/draft.h"
 
 static struct smtp_flight flight_of(struct smtp_session *s)
@@ -60,6 +62,7 @@ err smtp_message_begin(struct smtp_session *s, bool counted)
 	                                                       .local = tx->route.count > 0,
 	                                                       .sent = tx->route.remotes.count > 0,
 	                                                       .flight = flight_of(s) }));
+	TRY(smtp_success_begin(tx));
 	return smtp_submission_begin(s);
 }
 
@@ -79,17 +82,17 @@ enum next smtp_cmd_data(struct smtp_session *s, str argument)
 
 /* --- the commit --- */
 
-static enum next commit(struct smtp_session *s);
+static enum next settle(struct smtp_session *s);
 
 static enum next data_committed(struct session *session, struct session_wait *wait)
 {
 	struct smtp_session *s = (struct smtp_session *)session;
 	struct smtp_tx *tx = smtp_tx_of_commit_wait(wait);
-	err e = tx->op.result;
+	err e = tx->ops[0].result;
 
 	smtp_tx_take_back(s, tx);
 	if (e.code != ERR_OK && s->role->lmtp && smtp_tx_leave_out(s, tx))
-		return commit(s);
+		return settle(s);
 	return smtp_message_finish(s, smtp_reply_of_commit(e), e);
 }
 
@@ -97,7 +100,7 @@ static void commit_abandoned(struct session_wait *wait)
 {
 	struct smtp_tx *tx = smtp_tx_of_commit_wait(wait);
 
-	if (tx->op.result.code == ERR_OK)
+	if (tx->ops[0].result.code == ERR_OK)
 		tx->limit_taken = 0; /* it was delivered, though nobody is there to hear it */
 	smtp_tx_free(tx);
 }
@@ -155,7 +158,40 @@ static enum next data_synced(struct session *session, struct session_wait *wait)
 	smtp_tx_take_back(s, tx);
 	if (tx->job_result.code != ERR_OK)
 		return smtp_message_finish(s, smtp_reply_of_err(tx->job_result), tx->job_result);
+	return settle(s);
+}
+
+static void success_run(struct job *job)
+{
+	struct smtp_tx *tx = (struct smtp_tx *)(void *)job;
+
+	tx->job_result = smtp_success_make(tx);
+}
+
+static enum next success_made(struct session *session, struct session_wait *wait)
+{
+	struct smtp_session *s = (struct smtp_session *)session;
+	struct smtp_tx *tx = smtp_tx_of_job_wait(wait);
+
+	smtp_tx_take_back(s, tx);
+	if (tx->job_result.code != ERR_OK)
+		return smtp_message_finish(s, smtp_reply_of_err(tx->job_result), tx->job_result);
 	return commit(s);
+}
+
+/* The message is on disk or fits into its record; a notice that it owes is made before it is committed. */
+static enum next settle(struct smtp_session *s)
+{
+	enum next next;
+	err e;
+
+	if (!s->tx->success)
+		return commit(s);
+	e = smtp_tx_prepare_summary(s->tx);
+	if (e.code != ERR_OK)
+		return smtp_message_finish(s, smtp_reply_of_err(e), e);
+	next = submit(s, success_run, success_made, &e);
+	return e.code == ERR_OK ? next : smtp_message_finish(s, smtp_reply_of_err(e), e);
 }
 
 static enum next data_put_aside(struct session *session, struct session_wait *wait)
@@ -186,7 +222,7 @@ enum next smtp_message_end(struct smtp_session *s)
 	if (verdict != SMTP_REPLY_ACCEPTED)
 		return smtp_message_finish(s, verdict, why);
 	if (!draft_finish(content->draft))
-		return commit(s);
+		return settle(s);
 	next = submit(s, sync_run, data_synced, &e);
 	return e.code == ERR_OK ? next : smtp_message_finish(s, smtp_reply_of_err(e), e);
 }

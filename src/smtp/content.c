@@ -216,6 +216,29 @@ static void identify(struct smtp_content *c)
 	c->quarantined = flight_is_quarantined(c->flight.flight, c->fingerprint);
 }
 
+/* Does the empty line behind the header stand in the octets from there on? */
+static bool has_end(str header, size_t from)
+{
+	str fresh = str_from(header, from < 3 ? 0 : from - 3);
+
+	return str_find(fresh, STR("\r\n\r\n")) < fresh.len;
+}
+
+/* Of a header that is longer than a notice looks at, its beginning. */
+static void keep_header(struct smtp_content *c)
+{
+	const void *at = NULL;
+	str run;
+
+	while (c->header && draft_next_run(c->draft, &at, &run)) {
+		size_t before = c->header->len, room = LIMIT_HEADER_BLOCK - before;
+
+		buf_add(c->header, str_slice(run, 0, run.len < room ? run.len : room));
+		if (run.len >= room || has_end(buf_str(c->header), before))
+			c->header = NULL;
+	}
+}
+
 void smtp_content_read(struct smtp_content *c)
 {
 	const void *at = NULL;
@@ -226,6 +249,7 @@ void smtp_content_read(struct smtp_content *c)
 	identify(c);
 	if (c->quarantined)
 		return;
+	keep_header(c);
 	if (!c->parser && mime_summary_new(&c->summary_arena, &c->parser).code != ERR_OK)
 		return; /* the summary is opaque then */
 	if (c->flight.slot)

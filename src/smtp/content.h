@@ -38,6 +38,7 @@ struct smtp_content {
 	uint64_t
 		trace_size; /* octets of the trace field, which no fingerprint covers: it never comes twice */
 	err failed;         /* why it can't be kept */
+	struct buf *header; /* NULL, or where the message's beginning is kept until its header is whole */
 	/* summary */
 	struct arena summary_arena;
 	struct mime_summary_parser *parser;

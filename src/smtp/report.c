@@ -5,6 +5,7 @@
 #include "base/metric.h"
 #include "mime/summary.h"
 #include "smtp/session_internal.h"
+#include "smtp/success.h"
 #include "store/draft.h"
 #include "store/event.h"
 
@@ -94,7 +95,7 @@ err smtp_report_prepare_accepted(struct smtp_session *s, struct smtp_tx *tx)
 	char peer_room[64], paths_room[LIST_OCTETS + 2], accounts_room[LIST_OCTETS + 2],
 		queued_room[LIST_OCTETS + 2], line_room[LIMIT_LOG_LINE];
 	str peer = peer_text(s, peer_room),
-	    id = message_id(&s->session.command_arena, tx->op.deliver.summary);
+	    id = message_id(&s->session.command_arena, tx->ops[0].deliver.summary);
 	struct buf lines;
 
 	buf_init(&lines, &tx->arena, LIMIT_TRANSACTION_ARENA);
@@ -129,6 +130,7 @@ void smtp_report_accepted(const struct smtp_tx *tx)
 {
 	metric_add(METRIC_MESSAGES_ACCEPTED, 1);
 	log_write_line(tx->event);
+	smtp_success_report(tx);
 }
 
 /* What was refused is told to the log and, since `trace` should find it, to the event files. */

@@ -8,6 +8,7 @@
 #include "smtp/envelope.h"
 #include "smtp/report.h"
 #include "smtp/session_internal.h"
+#include "smtp/success.h"
 #include "store/directory.h"
 #include "store/draft.h"
 #include "store/mailbox.h"
@@ -154,8 +155,9 @@ static void committed(struct commit *commit)
 }
 
 /* Once: the parser is gone after it. */
-static err prepare_summary(struct smtp_tx *tx, struct deliver *deliver)
+err smtp_tx_prepare_summary(struct smtp_tx *tx)
 {
+	struct deliver *deliver = &tx->ops[0].deliver;
 	struct buf summary;
 
 	if (deliver->summary.len > 0)
@@ -168,24 +170,25 @@ static err prepare_summary(struct smtp_tx *tx, struct deliver *deliver)
 
 err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx)
 {
-	struct deliver *deliver = &tx->op.deliver;
+	struct deliver *deliver = &tx->ops[0].deliver;
 
 	assert(route_target_count(&tx->route) > 0);
-	tx->op.kind = COMMIT_DELIVER;
+	tx->ops[0].kind = COMMIT_DELIVER;
 	deliver->draft = tx->content.draft;
 	deliver->id = tx->id;
 	deliver->reverse_path = tx->reverse_path;
 	deliver->received_ms = tx->received_ms;
-	TRY(prepare_summary(tx, deliver));
+	TRY(smtp_tx_prepare_summary(tx));
 	TRY(prepare_targets(tx, deliver));
 	TRY(smtp_envelope_prepare(s, tx, deliver));
 	TRY(smtp_report_prepare_accepted(s, tx));
 	deliver->event = tx->event;
 	tx->commit = (struct commit){ .loop = conn_loop(s->session.conn),
 		                      .done = committed,
-		                      .ops = &tx->op,
+		                      .ops = tx->ops,
 		                      .op_count = 1,
 		                      .urgent = true };
+	smtp_success_prepare(tx);
 	return OK;
 }
 
@@ -203,7 +206,7 @@ static const struct deliver_target *blamed(const struct deliver *deliver)
 
 bool smtp_tx_leave_out(struct smtp_session *s, struct smtp_tx *tx)
 {
-	const struct deliver_target *target = blamed(&tx->op.deliver);
+	const struct deliver_target *target = blamed(&tx->ops[0].deliver);
 	const struct directory *directory;
 
 	if (!target || route_refuse(&tx->route, target->account_id).code != ERR_OK)
@@ -254,6 +257,7 @@ void smtp_tx_free(struct smtp_tx *tx)
 		return;
 	smtp_limit_give_back(tx, tx->limit_taken);
 	smtp_content_fini(&tx->content);
+	smtp_success_fini(tx->success);
 	arena = tx->arena; /* it holds itself */
 	arena_reset(&arena);
 }

@@ -18,6 +18,7 @@
 #include "store/commit.h"
 
 struct smtp_server;
+struct smtp_success;
 struct smtp_session;
 
 struct smtp_forward_path {
@@ -59,7 +60,8 @@ struct smtp_tx {
 	int64_t received_ms;
 	/* the commit */
 	struct commit commit;
-	struct commit_op op;
+	struct commit_op ops[2];      /* the message, and the notice of */
+	struct smtp_success *success; /* NULL: nobody asked for one (smtp/success.h) */
 	struct session_wait commit_wait;
 	str event;
 };
@@ -75,6 +77,9 @@ enum route_answer smtp_tx_add_path(struct smtp_session *s, const struct smtp_pat
 /* Fills the commit: each mailbox with its prefix, each recipient elsewhere, the summary, the event line. Also
  * once more for what smtp_tx_leave_out left. ERR_NOSPACE. */
 err smtp_tx_prepare_commit(struct smtp_session *s, struct smtp_tx *tx) MUST_USE;
+
+/* After the end of the message, on the loop: what its commit says of its content. ERR_NOSPACE. */
+err smtp_tx_prepare_summary(struct smtp_tx *tx) MUST_USE;
 
 /* LMTP, after a commit that failed: where one mailbox is to blame, the forward-paths that lead there are left
  * out. True: others are left, to be committed anew. Each time at least one mailbox less, so it ends. */

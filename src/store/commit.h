@@ -167,7 +167,8 @@ struct content_move {
 
 struct commit_op {
 	enum commit_kind kind;
-	err result; /* the sentence is a literal or lives in the commit's arena */
+	err result;       /* the sentence is a literal or lives in the commit's arena */
+	bool with_former; /* not without the operation before it in the commit: it shares its failure */
 	union {
 		struct deliver deliver;
 		struct expunge expunge;

@@ -60,7 +60,9 @@ static void reserve_commit(struct round *r, struct commit *commit)
 {
 	for (size_t i = 0; i < commit->op_count; i++) {
 		struct commit_op *op = &commit->ops[i];
-		op->result = add_planned(r, commit, op);
+		op->result = op->with_former && i > 0 ? op[-1].result : OK;
+		if (op->result.code == ERR_OK)
+			op->result = add_planned(r, commit, op);
 		if (op->result.code == ERR_OK)
 			op->result = steps[op->kind]->reserve(&r->batch, &r->planned[r->count]);
 		if (op->result.code == ERR_OK)

@@ -225,6 +225,33 @@ static void test_each_operation_has_its_own_result(void **state)
 	}
 }
 
+/* What goes with the operation before it shares its failure, a whole row of them; what fails itself takes
+ * nothing along. */
+static void test_with_former(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t ann = make_account(f, "ann@d.example", 0);
+	struct deliver_target bad = to_inbox(99999, PREFIX), good[5];
+	struct commit_op ops[6];
+	static const err_code expected[] = { ERR_MISSING, ERR_MISSING, ERR_MISSING,
+		                             ERR_OK,      ERR_OK,      ERR_MISSING };
+
+	for (size_t i = 0; i < COUNT_OF(good); i++)
+		good[i] = to_inbox(ann, PREFIX);
+	ops[0] = delivery(f, STR("bad\r\n"), &bad, 1);
+	for (size_t i = 1; i < 5; i++)
+		ops[i] = delivery(f, STR("good\r\n"), &good[i], 1);
+	ops[5] = delivery(f, STR("bad\r\n"), &bad, 1);
+	ops[1].with_former = ops[2].with_former = ops[4].with_former = ops[5].with_former = true;
+	submit(f, ops, COUNT_OF(ops));
+	for (size_t i = 0; i < COUNT_OF(ops); i++)
+		assert_int_equal(ops[i].result.code, expected[i]);
+	assert_int_equal(count_rows(f, ann), 2);
+	reopen(f);
+	assert_int_equal(count_rows(f, ann), 2);
+	check_message(f, ann, good[3].uid, PREFIX, STR("good\r\n"));
+}
+
 static void test_expunge_of_what_is_not_there(void **state)
 {
 	static const uint32_t uids[] = { 2, 5, 9, 4000000000 };
@@ -500,6 +527,7 @@ int main(void)
 		CASE(test_quota),
 		CASE(test_refused),
 		CASE(test_each_operation_has_its_own_result),
+		CASE(test_with_former),
 		CASE(test_expunge_of_what_is_not_there),
 		CASE(test_expunge_many),
 		CASE(test_account_remove),

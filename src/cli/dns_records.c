@@ -88,6 +88,26 @@ static err add_reverse(struct writer *w, const struct config *config, ip address
 	           "address sets it");
 }
 
+/* Who may send in the domain's name, and what a greeting of ours and the null reverse-path are held against
+ * (RFC 7208 §2.3, §2.4). The soft end is for a provider that sends too and is not named yet. */
+static err add_spf(struct writer *w, const struct config *config, str domain)
+{
+	struct buf name, value;
+
+	begin(w, &name, &value);
+	add_name(&name, domain);
+	buf_add(&value, STR("\"v=spf1 mx ~all\""));
+	TRY(add(w, &name, "TXT", &value,
+	        "mail in the domain's name comes from this server; a provider that sends too gives you an "
+	        "include: to put before ~all"));
+	if (str_eq(domain, config->hostname))
+		return OK;
+	begin(w, &name, &value);
+	add_name(&name, config->hostname);
+	buf_add(&value, STR("\"v=spf1 a -all\""));
+	return add(w, &name, "TXT", &value, "the same for what this server says in its own name");
+}
+
 /* Mail programs find their servers by these; what listens on loopback only is for nobody else. */
 static err add_services(struct writer *w, const struct config *config, str domain)
 {
@@ -137,6 +157,7 @@ err dns_records_make(struct arena *arena, const struct config *config, str domai
 		TRY(add_address(&w, config, &addresses[i]));
 	for (size_t i = 0; i < count; i++)
 		TRY(add_reverse(&w, config, addresses[i]));
+	TRY(add_spf(&w, config, domain));
 	TRY(add_services(&w, config, domain));
 	*out = records;
 	return OK;

@@ -1,5 +1,5 @@
-/* cli/dns_records.h: what a domain's zone has to say so that its mail comes here. Pure. RFC 5321 §5.1, RFC
- * 6186, RFC 8314 §5.1.
+/* cli/dns_records.h: what a domain's zone has to say so that its mail comes here, and what goes out from here
+ * is taken for the domain's. Pure. RFC 5321 §5.1, RFC 6186, RFC 7208 §3, RFC 8314 §5.1.
  */
 #ifndef CLI_DNS_RECORDS_H
 #define CLI_DNS_RECORDS_H

@@ -74,11 +74,13 @@ static void test_records(void **state)
 	                         "25.2.0.192.in-addr.arpa. PTR mail.shop.example.|"
 	                         "5.2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa. "
 	                         "PTR mail.shop.example.|"
+	                         "shop.example. TXT \"v=spf1 mx ~all\"|"
+	                         "mail.shop.example. TXT \"v=spf1 a -all\"|"
 	                         "_pop3s._tcp.shop.example. SRV 20 1 995 mail.shop.example.|");
 	/* Behind a NAT the owner knows the address. */
 	assert_int_equal(dns_records_make(&arena, &config, STR("shop.example"), NULL, 0, &records).code,
 	                 ERR_OK);
-	assert_int_equal(records.count, 3);
+	assert_int_equal(records.count, 5);
 	assert_string_equal(records.items[1].type, "A");
 	assert_int_equal(records.items[1].value.len, 0);
 	arena_reset(&arena);

@@ -16,8 +16,8 @@ struct work;
 struct auth_options {
 	struct store *store;
 	struct work *work; /* WORK_PASSWORD hashes */
-	str data_dir; /* auth.key is there (auth/key.h), of which fake salts are made, so that a restart does not
-	                 tell them */
+	str data_dir; /* auth.key is there (auth/key.h), of which fake salts are made, so that a restart does
+	                 not tell them */
 	/* Brings an address that a client typed into the directory's form (deliver/address.h). */
 	err (*normalise)(struct arena *arena, str text, str *out);
 	bool plaintext_loopback; /* auth.plaintext = "loopback" */

@@ -109,3 +109,25 @@ def test_who_asks_twice_for_a_row_gets_it_once(struck):
         outbound.wait_empty(one, 60)
         counts = collections.Counter(path for m in peer.messages for path in m.forward_paths)
         assert len(counts) == MESSAGES and set(counts.values()) == {1}, counts
+
+
+def test_what_changes_while_it_is_sent_goes_once(struck):
+    """Held and released while its transaction is under way: the row is due again, and is no second copy."""
+    start, _ = struck
+
+    def slow(session, line):
+        time.sleep(1)
+        return b"250 2.1.5 ok\r\n"
+
+    with Peer({"RCPT": slow}) as peer:
+        one = start(peer)
+        submit_all(one, 3)
+        one.cli("queue", "thaw")
+        outbound.wait("a session", lambda: peer.lines(b"RCPT"))
+        for _ in range(3):
+            one.cli("queue", "hold", "--all")
+            one.cli("queue", "release", "--all")
+        outbound.wait_empty(one, 60)
+        time.sleep(1.5)  # a second copy would be on its way
+        counts = collections.Counter(path for m in peer.messages for path in m.forward_paths)
+        assert len(counts) == 3 and set(counts.values()) == {1}, counts

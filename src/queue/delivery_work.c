@@ -69,8 +69,7 @@ static void put_back(struct delivery *d, struct shipment *s)
 		shipment_return(s, 0, s->count + s->others, NULL);
 	else
 		shipment_return_unread(s);
-	link_remove(&s->link);
-	o->sending -= s->rows.count;
+	shipment_unlist(s);
 	outbound_unlock(o);
 	shipment_free(s);
 }

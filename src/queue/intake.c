@@ -183,17 +183,31 @@ static void take_notes(struct outbound *o, struct intake *in)
 	in->notes_read = in->count < LIMIT_READ_ROWS;
 }
 
-/* False: memory is full. Read anew, what is under way is passed over. */
+/* False: memory is full. */
 static bool add_rows(struct outbound *o, const struct queue_row *rows, size_t count, size_t *taken)
 {
-	size_t one = 0;
+	return schedule_add(o->schedule, rows, count, taken).code == ERR_OK;
+}
 
-	if (!o->intake.anew)
-		return schedule_add(o->schedule, rows, count, taken).code == ERR_OK;
-	for (*taken = 0; *taken < count; ++*taken)
-		if (!shipment_has(o, rows[*taken].queue_id) &&
-		    schedule_add(o->schedule, &rows[*taken], 1, &one).code != ERR_OK)
+/* The same for rows that may be under way: those are passed over, and read again at their end. Rows of one
+ * message stay together. */
+static bool add_others(struct outbound *o, const struct queue_row *rows, size_t count, size_t *taken)
+{
+	for (*taken = 0; *taken < count;) {
+		struct shipment *under_way = shipment_find(o, rows[*taken].queue_id);
+		size_t run = 1, added = 1;
+		bool whole = true;
+
+		while (!under_way && *taken + run < count && !shipment_find(o, rows[*taken + run].queue_id))
+			run++;
+		if (under_way)
+			under_way->changed = true;
+		else
+			whole = add_rows(o, &rows[*taken], run, &added);
+		*taken += added;
+		if (!whole)
 			return false;
+	}
 	return true;
 }
 
@@ -205,7 +219,7 @@ static bool take_fresh(struct outbound *o, struct intake *in)
 
 	while (in->live_from && count && in->rows[count - 1].queue_id >= in->live_from)
 		count--;
-	bool whole = add_rows(o, in->rows, count, &taken);
+	bool whole = in->anew ? add_others(o, in->rows, count, &taken) : add_rows(o, in->rows, count, &taken);
 	if (taken)
 		in->fresh_after = in->rows[taken - 1].queue_id;
 	if (!whole)
@@ -218,7 +232,7 @@ static bool take_fresh(struct outbound *o, struct intake *in)
 static bool take_due(struct outbound *o, struct intake *in)
 {
 	size_t taken = 0;
-	bool whole = add_rows(o, in->rows, in->count, &taken);
+	bool whole = add_others(o, in->rows, in->count, &taken);
 
 	if (taken) {
 		in->due_after_ms = in->rows[taken - 1].due_ms;
@@ -252,7 +266,7 @@ static void take_changed(struct outbound *o, struct intake *in)
 			schedule_hold(o->schedule, site, 0);
 		if (row->due_ms && row->due_ms < in->next_due_ms && !row->held)
 			in->next_due_ms = row->due_ms;
-		if (!shipment_has(o, row->queue_id) && belongs_here(in, row) && !add_rows(o, row, 1, &taken))
+		if (belongs_here(in, row) && !add_others(o, row, 1, &taken))
 			intake_note_changed(o, &row->queue_id, 1);
 	}
 }

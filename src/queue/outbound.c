@@ -269,7 +269,7 @@ void outbound_freeze(struct outbound *o, bool frozen)
 bool outbound_is_sending(struct outbound *o, uint64_t queue_id)
 {
 	outbound_lock(o);
-	bool sending = shipment_has(o, queue_id);
+	bool sending = shipment_find(o, queue_id) != NULL;
 	outbound_unlock(o);
 	return sending;
 }

@@ -227,6 +227,7 @@ struct shipment {
 	struct commit_op *notice_ops[4]; /* where they stand in ops */
 	size_t notice_count;
 	bool to_postmaster, told;
+	bool changed; /* somebody changed rows of it meanwhile: they are read anew at its end */
 	struct buf events;
 	struct commit commit;
 	struct commit_op ops[8];
@@ -271,8 +272,11 @@ bool shipment_is_answered(const struct shipment *s, size_t i);
 /* Worker thread: makes the notices that its outcomes ask for (settle_notice.c). */
 void shipment_notices_run(struct job *job);
 
-/* Under the lock: is it one of a shipment under way? */
-bool shipment_has(struct outbound *o, uint64_t queue_id);
+/* Under the lock, as often as one likes: it is not under way any more. */
+void shipment_unlist(struct shipment *s);
+
+/* Under the lock: the one under way that has this row; NULL: none. */
+struct shipment *shipment_find(struct outbound *o, uint64_t queue_id);
 
 void shipment_free(struct shipment *s);
 

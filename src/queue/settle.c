@@ -106,15 +106,6 @@ static void add_attempt(struct shipment *s, struct attempts *all, size_t i)
 
 /* --- after the commit --- */
 
-/* Under the lock. */
-static void unlist(struct shipment *s)
-{
-	if (!link_is_listed(&s->link))
-		return;
-	link_remove(&s->link);
-	s->out->sending -= s->rows.count;
-}
-
 /* Under the lock: what waits has its time, and is under way no more. */
 static void note_times(struct shipment *s)
 {
@@ -132,7 +123,7 @@ static void end(struct shipment *s)
 	outbound_lock(o);
 	if (s->commit.op_count)
 		note_times(s);
-	unlist(s);
+	shipment_unlist(s);
 	outbound_unlock(o);
 	outbound_pump(o);
 	s->finished(s);
@@ -328,7 +319,7 @@ static void give_back(struct timer *timer)
 
 	outbound_lock(s->out);
 	shipment_return_unread(s);
-	unlist(s); /* else they would be passed over as under way */
+	shipment_unlist(s); /* else they would be passed over as under way */
 	outbound_unlock(s->out);
 	end(s);
 }

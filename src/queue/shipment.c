@@ -43,15 +43,25 @@ void shipment_free(struct shipment *s)
 	arena_reset(&arena);
 }
 
-bool shipment_has(struct outbound *o, uint64_t queue_id)
+struct shipment *shipment_find(struct outbound *o, uint64_t queue_id)
 {
 	for (struct link *l = o->shipments.next; l != &o->shipments; l = l->next) {
-		const struct shipment *s = CONTAINER(l, struct shipment, link);
+		struct shipment *s = CONTAINER(l, struct shipment, link);
 		for (size_t i = 0; s->rows.content_id == queue_content_id(queue_id) && i < s->rows.count; i++)
 			if (s->rows.queue_ids[i] == queue_id)
-				return true;
+				return s;
 	}
-	return false;
+	return NULL;
+}
+
+void shipment_unlist(struct shipment *s)
+{
+	if (!link_is_listed(&s->link))
+		return;
+	link_remove(&s->link);
+	s->out->sending -= s->rows.count;
+	if (s->changed)
+		intake_note_changed(s->out, s->rows.queue_ids, s->rows.count);
 }
 
 /* --- reading --- */

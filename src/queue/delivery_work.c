@@ -241,18 +241,21 @@ static void settle(struct delivery *d, struct shipment *s)
 	shipment_settle(s);
 }
 
-/* Sent once more in another form, on the same connection. False: there is none. */
-static bool send_otherwise(struct delivery *d, struct shipment *s);
+/* In another form, on the same connection. */
+static void send_again(struct delivery *d, struct shipment *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		s->asked[i].fate = CLIENT_FATE_NONE;
+	s->mail.lack = LACKS_NOTHING;
+	send_it(d, s);
+}
 
 static void converted(struct shipment *s)
 {
 	struct delivery *d = s->delivery;
 
 	if (s->result.code == ERR_OK && can_send(d) && !atomic_load(&d->out->stopping)) {
-		for (size_t i = 0; i < s->count; i++)
-			s->asked[i].fate = CLIENT_FATE_NONE;
-		s->mail.lack = LACKS_NOTHING;
-		send_it(d, s);
+		send_again(d, s);
 		return;
 	}
 	if (s->result.code == ERR_DENIED || s->result.code == ERR_LIMIT)
@@ -288,16 +291,14 @@ static bool needs_smtputf8(const struct shipment *s)
 	return !plain;
 }
 
+/* Where what the server lacks can be done without. False: it can't. */
 static bool send_otherwise(struct delivery *d, struct shipment *s)
 {
 	enum client_lack lack = s->mail.lack;
 
 	if (lack == LACKS_SMTPUTF8 && s->mail.mail.smtputf8 && !needs_smtputf8(s)) {
 		s->mail.mail.smtputf8 = false;
-		s->mail.lack = LACKS_NOTHING;
-		for (size_t i = 0; i < s->count; i++)
-			s->asked[i].fate = CLIENT_FATE_NONE;
-		send_it(d, s);
+		send_again(d, s);
 		return true;
 	}
 	if ((lack == LACKS_8BITMIME || lack == LACKS_BINARYMIME) && !s->copy &&

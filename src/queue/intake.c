@@ -309,13 +309,6 @@ static void intake_done(struct job *job)
 	outbound_check_stopped(o);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return (x > y) - (x < y);
-}
-
 /* The next ones, ascending and each once: who asks twice for a row gets it read once. */
 static bool take_changed_ids(struct intake *in)
 {
@@ -327,7 +320,7 @@ static bool take_changed_ids(struct intake *in)
 		return false;
 	in->changed_count -= count;
 	memcpy(ids, in->changed + in->changed_count, count * sizeof *ids);
-	qsort(ids, count, sizeof *ids, by_number);
+	qsort(ids, count, sizeof *ids, schedule_by_id);
 	for (size_t i = 0; i < count; i++)
 		if (i == 0 || ids[i] != ids[i - 1])
 			ids[kept++] = ids[i];

@@ -247,7 +247,7 @@ void row_remove(struct schedule *s, int32_t i)
 	destination_lost(s, d, lane);
 }
 
-static int by_number(const void *a, const void *b)
+int schedule_by_id(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 
@@ -260,7 +260,7 @@ size_t schedule_remove(struct schedule *s, const uint64_t *queue_ids, size_t cou
 
 	for (size_t i = 0; i < s->block_count * ROW_BLOCK && removed < count; i++) {
 		const struct row *r = row_at(s, (int32_t)i);
-		if (!r->flow || !bsearch(&r->queue_id, queue_ids, count, sizeof *queue_ids, by_number))
+		if (!r->flow || !bsearch(&r->queue_id, queue_ids, count, sizeof *queue_ids, schedule_by_id))
 			continue;
 		row_remove(s, (int32_t)i);
 		removed++;

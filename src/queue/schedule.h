@@ -45,6 +45,9 @@ err schedule_add(struct schedule *s, const struct queue_row *rows, size_t count,
  * Looks at all rows once. */
 size_t schedule_remove(struct schedule *s, const uint64_t *queue_ids, size_t count);
 
+/* That order, for qsort. */
+int schedule_by_id(const void *a, const void *b);
+
 /* Takes all rows out. */
 void schedule_clear(struct schedule *s);
 

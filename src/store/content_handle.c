@@ -33,7 +33,12 @@ err content_check_head(struct segment *segment, const struct content_place *p, s
 	char octets[RECORD_HEAD_SIZE];
 
 	TRY(file_read_at(segment_fd(segment), octets, sizeof octets, p->offset));
-	TRY(record_head_parse((str){ octets, sizeof octets }, head));
+	return content_parse_head((str){ octets, sizeof octets }, p, head);
+}
+
+err content_parse_head(str octets, const struct content_place *p, struct record_head *head)
+{
+	TRY(record_head_parse(octets, head));
 	if (head->content_id != p->content_id || head->content_size != p->size ||
 	    record_content_at(head) != p->content_at)
 		return (err){ ERR_CORRUPT, 0, "a record is not the one that its row names" };

@@ -36,6 +36,9 @@ err content_find(struct database *db, struct content_place *p) MUST_USE;
 err content_check_head(struct segment *segment, const struct content_place *p,
                        struct record_head *head) MUST_USE;
 
+/* The same of octets that were read: at least RECORD_HEAD_SIZE. */
+err content_parse_head(str octets, const struct content_place *p, struct record_head *head) MUST_USE;
+
 err content_open(struct store *store, const struct content_place *p, struct segment *segment,
                  struct content_range *out) MUST_USE;
 

@@ -1,10 +1,16 @@
 #include "store/mailbox.h"
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "store/batch.h"
 #include "store/content_handle.h"
 #include "store/record.h"
 #include "store/store_internal.h"
+
+enum {
+	OPEN_TOGETHER = 32, /* messages whose places one look at the database finds */
+	FRONT = 1024,       /* octets of a record read at first */
+};
 
 err mailbox_get_status(struct store *store, uint64_t account_id, uint64_t mailbox_id,
                        struct mailbox_status *out)
@@ -103,18 +109,19 @@ err mailbox_read_rows(struct store *store, uint64_t account_id, uint64_t mailbox
 /* --- messages --- */
 
 struct place {
+	uint32_t uid;
+	err found; /* OK, ERR_MISSING, ERR_CORRUPT: the content is not there */
 	struct content_place content;
 	uint64_t prefix_at, prefix_size;
 };
 
-static err find_message(struct database *db, uint64_t account_id, uint64_t mailbox_id, uint32_t uid,
-                        struct place *p)
+static const err expunged = { ERR_MISSING, 0, "the message was deleted meanwhile" };
+
+static err find_message(struct database *db, uint64_t account_id, uint64_t mailbox_id, struct place *p)
 {
 	enum query q = Q_MESSAGE_PLACE;
-	struct mailbox_row row = { .uid = uid };
 	bool found = false;
-	size_t count = 1;
-	err e = db_start(db, q, DB_INT(account_id), DB_INT(mailbox_id), DB_INT(uid));
+	err e = db_start(db, q, DB_INT(account_id), DB_INT(mailbox_id), DB_INT(p->uid));
 
 	if (e.code == ERR_OK)
 		e = db_row(db, q, &found);
@@ -125,91 +132,149 @@ static err find_message(struct database *db, uint64_t account_id, uint64_t mailb
 	}
 	db_end(db, q);
 	TRY(e);
-	if (found)
-		TRY(pass_over_expunged(db, account_id, mailbox_id, &row, &count));
-	return found && count ? OK : (err){ ERR_MISSING, 0, "the message was deleted meanwhile" };
+	if (!found)
+		return expunged;
+	return content_find(db, &p->content);
 }
 
-static err find_place(struct store *store, uint64_t account_id, uint64_t mailbox_id, uint32_t uid,
-                      struct place *p)
+/* Up to OPEN_TOGETHER of them; their UIDs ascend. */
+static err find_messages(struct database *db, uint64_t account_id, uint64_t mailbox_id, struct place *places,
+                         size_t count)
+{
+	struct mailbox_row rows[OPEN_TOGETHER] = { 0 };
+	size_t left = count, at = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		places[i].found = find_message(db, account_id, mailbox_id, &places[i]);
+		rows[i].uid = places[i].uid;
+	}
+	TRY(pass_over_expunged(db, account_id, mailbox_id, rows, &left));
+	for (size_t i = 0; i < count; i++) {
+		if (at < left && rows[at].uid == places[i].uid)
+			at++;
+		else
+			places[i].found = expunged;
+	}
+	return OK;
+}
+
+static err find_places(struct store *store, uint64_t account_id, uint64_t mailbox_id, struct place *places,
+                       size_t count)
 {
 	struct database *db;
 
 	TRY(readers_take(store->readers, &db));
 	err e = db_begin_read(db);
 	if (e.code == ERR_OK)
-		e = find_message(db, account_id, mailbox_id, uid, p);
-	if (e.code == ERR_OK)
-		e = content_find(db, &p->content);
+		e = find_messages(db, account_id, mailbox_id, places, count);
 	db_end_read(db);
 	readers_give(store->readers, db);
 	return e;
 }
 
-static err check_head(struct segment *segment, const struct place *p, struct record_head *head)
+static err check_prefix(const struct place *p, const struct record_head *head)
 {
-	TRY(content_check_head(segment, &p->content, head));
-	if (p->prefix_size > LIMIT_PREFIX || p->prefix_at < RECORD_HEAD_SIZE ||
-	    p->prefix_at + p->prefix_size > RECORD_HEAD_SIZE + (uint64_t)head->intent_size)
+	uint64_t end = RECORD_HEAD_SIZE + (uint64_t)head->intent_size;
+
+	if (p->prefix_size > LIMIT_PREFIX || p->prefix_at < RECORD_HEAD_SIZE || p->prefix_at > end ||
+	    p->prefix_at + p->prefix_size > end)
 		return (err){ ERR_CORRUPT, 0, "a record is not the one that its row names" };
 	return OK;
 }
 
-/* Moves of compaction may come between reading the row and opening the segment: then the row says anew where.
- */
-static err open_place(struct store *store, uint64_t account_id, uint64_t mailbox_id, uint32_t uid,
-                      struct place *p, struct segment **segment)
+/* Of a place that was found. Moves of compaction may come between reading the row and opening the segment:
+ * then the row says anew where. */
+static err acquire(struct store *store, uint64_t account_id, uint64_t mailbox_id, struct place *p,
+                   struct segment **segment)
 {
 	enum { TRIES = 3 };
-	err e = OK;
 
-	for (int i = 0; i < TRIES; i++) {
-		TRY(find_place(store, account_id, mailbox_id, uid, p));
-		e = segment_acquire(store->segments, p->content.segment, segment);
+	for (int i = 1;; i++) {
+		TRY(p->found);
+		err e = segment_acquire(store->segments, p->content.segment, segment);
 		if (e.code != ERR_MISSING)
-			break;
-		e = (err){ ERR_CORRUPT, 0, "a segment is not there" };
+			return e;
+		if (i == TRIES)
+			return (err){ ERR_CORRUPT, 0, "a segment is not there" };
+		TRY(find_places(store, account_id, mailbox_id, p, 1));
 	}
-	return e;
 }
 
-static err read_prefix(struct segment *segment, struct arena *arena, const struct place *p, str *out)
+/* Head and prefix, which in most records stand so near that one read has both. */
+static err read_front(struct segment *segment, struct arena *arena, const struct place *p, str *prefix)
 {
-	char *prefix = arena_alloc(arena, p->prefix_size + 1);
+	char front[FRONT];
+	struct record_head head;
+	uint64_t end = p->prefix_at + p->prefix_size;
+	bool together = end >= RECORD_HEAD_SIZE && end <= sizeof front && end <= p->content.content_at;
+	size_t size = together ? end : RECORD_HEAD_SIZE;
 
-	if (!prefix)
+	TRY(file_read_at(segment_fd(segment), front, size, p->content.offset));
+	TRY(content_parse_head((str){ front, size }, &p->content, &head));
+	TRY(check_prefix(p, &head));
+	char *octets = arena_alloc(arena, p->prefix_size + 1);
+	if (!octets)
 		return ERR_NO_MEMORY;
-	TRY(file_read_at(segment_fd(segment), prefix, p->prefix_size, p->content.offset + p->prefix_at));
-	*out = (str){ prefix, p->prefix_size };
+	if (together)
+		memcpy(octets, front + p->prefix_at, p->prefix_size);
+	else
+		TRY(file_read_at(segment_fd(segment), octets, p->prefix_size,
+		                 p->content.offset + p->prefix_at));
+	*prefix = (str){ octets, p->prefix_size };
 	return OK;
+}
+
+static err open_message(struct store *store, struct arena *arena, const struct place *p,
+                        struct segment *segment, struct message *out)
+{
+	struct content_range range = { 0 };
+	str prefix;
+
+	TRY(read_front(segment, arena, p, &prefix));
+	TRY(content_open(store, &p->content, segment, &range));
+	*out = (struct message){ prefix, range.fd, range.offset, range.size, range.handle };
+	return OK;
+}
+
+static err open_place(struct store *store, struct arena *arena, uint64_t account_id, uint64_t mailbox_id,
+                      struct place *p, struct message *out)
+{
+	struct segment *segment = NULL;
+	err e = acquire(store, account_id, mailbox_id, p, &segment);
+
+	if (e.code == ERR_OK)
+		e = open_message(store, arena, p, segment, out);
+	segment_release(segment);
+	if (e.code == ERR_CORRUPT)
+		store_report_damage(store, "record", p->content.segment, p->content.offset, e.what);
+	return e;
 }
 
 err message_open(struct store *store, struct arena *arena, uint64_t account_id, uint64_t mailbox_id,
                  uint32_t uid, struct message *out)
 {
-	struct segment *segment = NULL;
-	struct record_head head;
-	struct content_range range = { 0 };
-	struct message m = { 0 };
-	struct place p = { 0 };
-	err e = open_place(store, account_id, mailbox_id, uid, &p, &segment);
+	struct place p = { .uid = uid };
 
-	if (e.code == ERR_OK)
-		e = check_head(segment, &p, &head);
-	if (e.code == ERR_OK)
-		e = read_prefix(segment, arena, &p, &m.prefix);
-	if (e.code == ERR_OK)
-		e = content_open(store, &p.content, segment, &range);
-	segment_release(segment);
-	if (e.code == ERR_CORRUPT)
-		store_report_damage(store, "record", p.content.segment, p.content.offset, e.what);
-	TRY(e);
-	m.fd = range.fd;
-	m.offset = range.offset;
-	m.size = range.size;
-	m.handle = range.handle;
-	*out = m;
-	return OK;
+	TRY(find_places(store, account_id, mailbox_id, &p, 1));
+	return open_place(store, arena, account_id, mailbox_id, &p, out);
+}
+
+size_t message_open_some(struct store *store, struct arena *arena, uint64_t account_id, uint64_t mailbox_id,
+                         const uint32_t *uids, size_t count, int64_t end_tick_ms, struct message *out)
+{
+	struct place places[OPEN_TOGETHER] = { 0 };
+	size_t n = 0;
+
+	if (count > OPEN_TOGETHER)
+		count = OPEN_TOGETHER;
+	for (size_t i = 0; i < count; i++)
+		places[i].uid = uids[i];
+	if (find_places(store, account_id, mailbox_id, places, count).code != ERR_OK)
+		return 0;
+	while (n < count && clock_tick_ms() < end_tick_ms &&
+	       open_place(store, arena, account_id, mailbox_id, &places[n], &out[n]).code == ERR_OK)
+		n++;
+	return n;
 }
 
 void message_close(struct message *m)
@@ -223,12 +288,13 @@ err message_read_summary(struct store *store, struct arena *arena, uint64_t acco
 {
 	struct segment *segment = NULL;
 	struct record_head head = { 0 };
-	struct place p = { 0 };
+	struct place p = { .uid = uid };
 	char *octets = NULL;
-	err e = open_place(store, account_id, mailbox_id, uid, &p, &segment);
 
+	TRY(find_places(store, account_id, mailbox_id, &p, 1));
+	err e = acquire(store, account_id, mailbox_id, &p, &segment);
 	if (e.code == ERR_OK)
-		e = check_head(segment, &p, &head);
+		e = content_check_head(segment, &p.content, &head);
 	if (e.code == ERR_OK && !(octets = arena_alloc(arena, head.summary_size + 1)))
 		e = ERR_NO_MEMORY;
 	if (e.code == ERR_OK)

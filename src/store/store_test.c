@@ -205,10 +205,55 @@ static void test_compaction(void **state)
 	assert_int_equal(count_rows(ann), COUNT / KEEP);
 }
 
+/* In the order given, up to one that is not there; no more than the time and one look allow. */
+static void test_open_some(void **state)
+{
+	enum { COUNT = 100, GONE = 60 };
+	struct message some[COUNT];
+	uint32_t uids[COUNT], gone = GONE;
+	struct commit_op op = { .kind = COMMIT_EXPUNGE,
+		                .expunge = { .mailbox_id = MAILBOX_INBOX, .uids = &gone, .uid_count = 1 } };
+	struct commit commit = { .ops = &op, .op_count = 1 };
+
+	(void)state;
+	assert_int_equal(
+		change((struct directory_change){ .kind = DIRECTORY_DOMAIN_ADD, .name = STR("d.example") },
+	               NULL)
+			.code,
+		ERR_OK);
+	uint64_t ann = make_account("ann@d.example");
+	for (size_t i = 0; i < COUNT; i++) {
+		/* Some have a prefix that the first read of a record does not reach. */
+		str prefix = i % 5 ? STR("P: 1\r\n") : octets(3000);
+		assert_int_equal(deliver(ann, prefix, octets(1000 + i), &uids[i]).code, ERR_OK);
+	}
+	op.expunge.account_id = ann;
+	store_commit_wait(store, &commit);
+	assert_int_equal(op.result.code, ERR_OK);
+	for (size_t at = 0, n; at < COUNT; at += n) {
+		n = message_open_some(store, &arena, ann, MAILBOX_INBOX, uids + at, COUNT - at, INT64_MAX,
+		                      some);
+		if (uids[at] == GONE)
+			assert_int_equal(n, 0);
+		else
+			assert_in_range(n, 1, uids[at] < GONE ? GONE - uids[at] : COUNT - at);
+		for (size_t i = 0; i < n; i++) {
+			assert_true(str_eq(some[i].prefix, (at + i) % 5 ? STR("P: 1\r\n") : octets(3000)));
+			assert_int_equal(some[i].size, 1000 + at + i);
+			message_close(&some[i]);
+		}
+		n += n == 0; /* past the one that is gone */
+	}
+	assert_int_equal(message_open_some(store, &arena, ann, MAILBOX_INBOX, uids, COUNT, 0, some), 0);
+	assert_int_equal(
+		message_open_some(store, &arena, ann + 1, MAILBOX_INBOX, uids, COUNT, INT64_MAX, some), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_compaction, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_open_some, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

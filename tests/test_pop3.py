@@ -137,6 +137,52 @@ def test_pipelined_answers_come_in_order(ann):
         assert p.ok() == b"+OK Bye"
 
 
+def test_in_order_with_gaps_and_turns(ann):
+    """What was opened ahead and is then deleted, passed over, asked for again or otherwise is none the worse."""
+    deliver_many(ann, 200)
+    gone = (13, 14, 30, 100)
+    with ann.pop3(ANN) as p:
+        for n in range(1, 13):
+            assert content_of(p.retr(n)) == numbered(n)
+        for n in gone:
+            p.dele(n)
+        p.send(b"".join(b"RETR %d\r\n" % n for n in range(13, 201)))
+        for n in range(13, 201):
+            if n in gone:
+                with pytest.raises(clients.Refused):
+                    p.ok()
+            else:
+                p.ok()
+                assert content_of(p.block()) == numbered(n), n
+        for turn in ([1, 2, 3, 7, 8, 9], [2, 3, 4, 4, 5], [150, 151, 152, 1, 2], [60, 61, 62, 120, 121, 122, 63, 64]):
+            p.send(b"".join(b"RETR %d\r\nTOP %d 0\r\n" % (n, n) for n in turn))
+            p.send(b"".join(b"RETR %d\r\n" % n for n in turn))
+            for n in turn:
+                p.ok()
+                whole = p.block()
+                assert content_of(whole) == numbered(n), (turn, n)
+                p.ok()
+                assert p.block() == top_of(whole, 0)
+            for n in turn:
+                p.ok()
+                assert content_of(p.block()) == numbered(n), (turn, n)
+        p.quit()
+
+
+def test_leaves_in_the_middle_of_all(ann):
+    deliver_many(ann, 200)
+    for enough in range(0, 200, 13):  # are read before the client is gone
+        with ann.pop3(ANN) as p:
+            p.send(b"".join(b"RETR %d\r\n" % n for n in range(1, 201)))
+            for _ in range(enough):
+                p.ok()
+                p.block()
+            p.socket.close()
+    with ann.pop3(ANN) as p:
+        assert content_of(p.retr(200)) == numbered(200)
+        p.quit()
+
+
 def test_who_does_not_read_holds_up_nobody(ann):
     """Lists and messages far over what a connection queues wait for their reader, octet for octet."""
     deliver_many(ann, 3000, size=2000)

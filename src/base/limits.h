@@ -146,7 +146,7 @@
 #define LIMIT_POP3_COMMAND_LINE 1024u /* octets with CRLF; RFC 2449 §4 says 255 */
 #define LIMIT_POP3_REPLY 512u         /* octets of one reply line with CRLF; RFC 2449 §4 */
 #define LIMIT_POP3_ERRORS 20u         /* lines that are no commands before the connection is closed */
-#define LIMIT_POP3_AHEAD 8u /* messages opened before they are asked for, in a RETR of all in order */
+#define LIMIT_POP3_AHEAD 64u /* messages opened before they are asked for, in a RETR of all in order */
 #define LIMIT_READ_SLICE_MS \
 	3u /* when a slice of WORK_READ begins nothing more: with its last block <= 5 ms */
 #define LIMIT_SURROGATE_ARENA (4u * LIMIT_MB) /* octets a surrogate may need while it is made */

@@ -61,10 +61,8 @@ static void measure_surrogate(struct load_job *j, uint32_t number, int64_t end_t
 		                        .uid = pop3_view_find(&j->view, number)->uid,
 		                        .lines = POP3_WHOLE,
 		                        .form = POP3_SURROGATE_COUNTED };
-	err e = j->measuring ? OK : pop3_opened_open(j->source, want, &j->measuring);
+	err e = pop3_opened_prepare(j->source, want, end_tick_ms, &j->measuring);
 
-	if (e.code == ERR_OK)
-		e = pop3_opened_measure(j->measuring, end_tick_ms);
 	if (e.code == ERR_OK && !j->measuring->measured)
 		return;
 	if (e.code == ERR_OK)

@@ -7,6 +7,12 @@
 #include "base/limits.h"
 #include "net/conn.h"
 #include "pop3/surrogate.h"
+#include "pop3/view.h"
+
+enum pop3_form pop3_form_of(const struct pop3_message *m, bool utf8)
+{
+	return m->smtputf8 && !utf8 ? POP3_SURROGATE : POP3_AS_IT_IS;
+}
 
 /* Takes the message over, also on failure. */
 static err opened_new(struct pop3_want want, struct message *m, struct pop3_opened **out)
@@ -26,7 +32,7 @@ static err opened_new(struct pop3_want want, struct message *m, struct pop3_open
 	return OK;
 }
 
-err pop3_opened_open(struct pop3_source source, struct pop3_want want, struct pop3_opened **out)
+static err open_it(struct pop3_source source, struct pop3_want want, struct pop3_opened **out)
 {
 	struct arena arena;
 	struct message m;
@@ -75,7 +81,7 @@ static err measure_surrogate(struct pop3_opened *opened, int64_t end_tick_ms)
 	return OK;
 }
 
-err pop3_opened_measure(struct pop3_opened *opened, int64_t end_tick_ms)
+static err measure(struct pop3_opened *opened, int64_t end_tick_ms)
 {
 	if (opened->surrogate)
 		return measure_surrogate(opened, end_tick_ms);
@@ -90,6 +96,35 @@ err pop3_opened_measure(struct pop3_opened *opened, int64_t end_tick_ms)
 		TRY(measure_block(opened));
 	while (!opened->measured && clock_tick_ms() < end_tick_ms);
 	return OK;
+}
+
+err pop3_opened_prepare(struct pop3_source source, struct pop3_want want, int64_t end_tick_ms,
+                        struct pop3_opened **opened)
+{
+	if (!*opened)
+		TRY(open_it(source, want, opened));
+	return measure(*opened, end_tick_ms);
+}
+
+void pop3_opened_prepare_some(struct pop3_source source, const struct pop3_want *wants, size_t count,
+                              int64_t end_tick_ms, struct pop3_opened **opened)
+{
+	struct message messages[LIMIT_POP3_AHEAD];
+	uint32_t uids[LIMIT_POP3_AHEAD];
+	struct arena arena;
+
+	assert(count <= LIMIT_POP3_AHEAD);
+	for (size_t i = 0; i < count; i++) {
+		uids[i] = wants[i].uid;
+		opened[i] = NULL;
+	}
+	arena_init(&arena, NULL, (count + 4) * LIMIT_PREFIX);
+	count = message_open_some(source.store, &arena, source.account_id, MAILBOX_INBOX, uids, count,
+	                          end_tick_ms, messages);
+	for (size_t i = 0; i < count; i++)
+		if (opened_new(wants[i], &messages[i], &opened[i]).code == ERR_OK)
+			(void)measure(opened[i], end_tick_ms); /* then it is said of it alone */
+	arena_reset(&arena);
 }
 
 uint64_t pop3_opened_size(const struct pop3_opened *opened)

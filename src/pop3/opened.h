@@ -13,6 +13,7 @@
 #define POP3_WHOLE UINT32_MAX /* as a number of lines: of all there are */
 
 struct conn;
+struct pop3_message;
 
 /* In which form a message is sent. */
 enum pop3_form {
@@ -46,13 +47,19 @@ struct pop3_opened {
 	char prefix[];
 };
 
-/* Worker. Opens the message, not yet measured; *out is for pop3_opened_close. Errors as
- * message_open, and pop3_surrogate_new. */
-err pop3_opened_open(struct pop3_source source, struct pop3_want want, struct pop3_opened **out) MUST_USE;
+/* How a message of the view goes to a client that said UTF8, or did not. */
+enum pop3_form pop3_form_of(const struct pop3_message *m, bool utf8);
 
-/* Worker. Looks for the end of what is wanted, until the time is up: then ->measured is still false,
- * and it is to be called again. ERR_IO, ERR_CORRUPT; of a surrogate what pop3_surrogate_make says. */
-err pop3_opened_measure(struct pop3_opened *opened, int64_t end_tick_ms) MUST_USE;
+/* Worker. Opens the message where *opened is NULL, and looks for the end of what is wanted until the time is
+ * up: then ->measured is still false, and it is to be called again. *opened is for pop3_opened_close, also
+ * after an error. Errors as message_open, pop3_surrogate_new and pop3_surrogate_make; ERR_IO, ERR_CORRUPT. */
+err pop3_opened_prepare(struct pop3_source source, struct pop3_want want, int64_t end_tick_ms,
+                        struct pop3_opened **opened) MUST_USE;
+
+/* Worker. The same for several in order that go as they are, until one can't be opened or the time is up;
+ * those not opened are NULL, and the last may not be measured. */
+void pop3_opened_prepare_some(struct pop3_source source, const struct pop3_want *wants, size_t count,
+                              int64_t end_tick_ms, struct pop3_opened **opened);
 
 /* Octets that are sent, dots as they are. Once it was measured. */
 uint64_t pop3_opened_size(const struct pop3_opened *opened);

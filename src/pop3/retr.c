@@ -1,6 +1,6 @@
-/* RETR and TOP. A worker opens the message; who asks for one after the other has the next few opened in the
- * same job, since the way to the worker and back takes longer than the work: 57,000/s rather than 22,000/s
- * pipelined, 20,000/s rather than 3,800/s one by one, half the CPU (4 KB, 2 cores, one connection). */
+/* RETR and TOP. A worker opens the message, unless it was opened ahead for who asks for one after the other:
+ * 163,000/s rather than 19,500/s pipelined, 14,200/s rather than 8,400/s one by one (4 KB, 2 cores, one
+ * connection). */
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -10,36 +10,20 @@
 struct retr_job {
 	struct session_job job; /* first */
 	struct pop3_source source;
-	struct {
-		struct pop3_want want;
-		struct pop3_opened *opened; /* NULL: not yet, or it could not be */
-	} item[1 + LIMIT_POP3_AHEAD];
-	size_t count;
-	err result; /* of the first */
+	struct pop3_want want;
+	struct pop3_opened *opened;
+	err result;
 };
 
 /* --- worker --- */
 
 /* As far as the time allows: what is not measured then goes on in another slice. */
-static err open_item(struct retr_job *j, size_t i, int64_t end_tick_ms)
-{
-	if (!j->item[i].opened)
-		TRY(pop3_opened_open(j->source, j->item[i].want, &j->item[i].opened));
-	return pop3_opened_measure(j->item[i].opened, end_tick_ms);
-}
-
 static void retr_run(struct job *job)
 {
 	struct retr_job *j = (struct retr_job *)(void *)job;
-	int64_t end_tick_ms = clock_tick_ms() + LIMIT_READ_SLICE_MS;
 
-	j->result = open_item(j, 0, end_tick_ms);
-	if (j->result.code != ERR_OK || !j->item[0].opened->measured)
-		return;
-	/* One that can't be opened ahead is opened when it is asked for, and its reason said then. */
-	for (size_t i = 1; i < j->count && clock_tick_ms() < end_tick_ms; i++)
-		if (open_item(j, i, end_tick_ms).code != ERR_OK)
-			return;
+	j->result =
+		pop3_opened_prepare(j->source, j->want, clock_tick_ms() + LIMIT_READ_SLICE_MS, &j->opened);
 }
 
 /* --- loop --- */
@@ -59,8 +43,7 @@ static enum next send_message(struct pop3_session *s, struct pop3_opened *opened
 
 static void job_free(struct retr_job *j)
 {
-	for (size_t i = 0; i < j->count; i++)
-		pop3_opened_close(j->item[i].opened);
+	pop3_opened_close(j->opened);
 	free(j);
 }
 
@@ -75,7 +58,7 @@ static enum next retr_resumed(struct session *session, struct session_wait *wait
 {
 	struct pop3_session *s = (struct pop3_session *)session;
 	struct retr_job *j = CONTAINER(wait, struct retr_job, job.wait);
-	struct pop3_opened *opened = j->item[0].opened;
+	struct pop3_opened *opened = j->opened;
 	err e = j->result;
 
 	if (e.code == ERR_OK && !opened->measured)
@@ -83,13 +66,6 @@ static enum next retr_resumed(struct session *session, struct session_wait *wait
 	if (e.code != ERR_OK) {
 		job_free(j);
 		return pop3_say(s, e.code == ERR_LIMIT ? POP3_REPLY_NEEDS_UTF8 : pop3_reply_of_err(e));
-	}
-	for (size_t i = 1; i < j->count; i++) {
-		struct pop3_opened *next = j->item[i].opened;
-		if (next && next->measured)
-			s->ahead[i - 1] = next;
-		else
-			pop3_opened_close(next);
 	}
 	free(j);
 	return send_message(s, opened);
@@ -106,45 +82,45 @@ static enum next submit(struct pop3_session *s, struct retr_job *j)
 	return pop3_say(s, pop3_reply_of_err(e));
 }
 
-static enum pop3_form form_of(const struct pop3_session *s, const struct pop3_message *m)
+static struct pop3_source source_of(const struct pop3_session *s)
 {
-	return m->smtputf8 && !s->utf8 ? POP3_SURROGATE : POP3_AS_IT_IS;
+	return (struct pop3_source){ s->server->store, s->server->flight, s->account_id };
 }
 
-/* What the client will ask for next, if it goes on as it does. Large ones and surrogates are files of
- * their own: no descriptors are held for what may never be asked for. */
-static void want_ahead(const struct pop3_session *s, struct retr_job *j)
+/* s->last, which was not opened ahead. */
+static enum next open_last(struct pop3_session *s)
 {
-	struct pop3_want want = j->item[0].want;
+	struct retr_job *j = calloc(1, sizeof *j);
 
-	while (j->count <= LIMIT_POP3_AHEAD) {
-		const struct pop3_message *m = pop3_view_find(&s->view, ++want.number);
-		if (!m || m->size > LIMIT_RECORD_CONTENT || form_of(s, m) != POP3_AS_IT_IS)
-			return;
-		want.uid = m->uid;
-		want.form = POP3_AS_IT_IS;
-		j->item[j->count++].want = want;
-	}
+	if (!j)
+		return pop3_say(s, POP3_REPLY_BUSY);
+	j->source = source_of(s);
+	j->want = s->last;
+	return submit(s, j);
 }
 
-static struct pop3_opened *take_ahead(struct pop3_session *s, const struct pop3_want *want)
+/* What the client will ask for next, if it goes on as it does. */
+static void open_next(struct pop3_session *s)
 {
-	for (size_t i = 0; i < LIMIT_POP3_AHEAD; i++) {
-		struct pop3_opened *opened = s->ahead[i];
-		if (!opened || opened->want.number != want->number || opened->want.lines != want->lines)
-			continue;
-		s->ahead[i] = NULL;
-		return opened;
-	}
-	return NULL;
+	struct pop3_want next = s->last;
+
+	next.number++;
+	pop3_ahead_fill(s->ahead, &s->view, next);
 }
 
-void pop3_drop_ahead(struct pop3_session *s)
+/* s->last, if it was opened ahead; else once it is open. */
+static enum next send_last(struct pop3_session *s)
 {
-	for (size_t i = 0; i < LIMIT_POP3_AHEAD; i++) {
-		pop3_opened_close(s->ahead[i]);
-		s->ahead[i] = NULL;
-	}
+	struct pop3_opened *opened = pop3_ahead_take(s->ahead, &s->last);
+
+	open_next(s);
+	return opened ? send_message(s, opened) : open_last(s);
+}
+
+static enum next ahead_resumed(struct session *session, struct session_wait *wait)
+{
+	(void)wait;
+	return send_last((struct pop3_session *)session);
 }
 
 enum next pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c)
@@ -152,25 +128,19 @@ enum next pop3_cmd_retr(struct pop3_session *s, const struct pop3_command *c)
 	const struct pop3_message *m = pop3_view_find(&s->view, c->number);
 	struct pop3_want want = { .number = c->number, .lines = c->verb == POP3_TOP ? c->lines : POP3_WHOLE };
 	bool in_order = want.number == s->last.number + 1 && want.lines == s->last.lines;
-	struct pop3_opened *opened;
-	struct retr_job *j;
 
 	if (!m)
 		return pop3_say(s, POP3_REPLY_NO_SUCH_MESSAGE);
 	want.uid = m->uid;
-	want.form = form_of(s, m);
+	want.form = pop3_form_of(m, s->utf8);
 	s->last = want;
-	opened = take_ahead(s, &want);
-	if (opened)
-		return send_message(s, opened);
-	pop3_drop_ahead(s);
-	j = calloc(1, sizeof *j);
-	if (!j)
-		return pop3_say(s, POP3_REPLY_BUSY);
-	j->source = (struct pop3_source){ s->server->store, s->server->flight, s->account_id };
-	j->item[0].want = want;
-	j->count = 1;
-	if (in_order)
-		want_ahead(s, j);
-	return submit(s, j);
+	if (!in_order && s->ahead)
+		pop3_ahead_drop(s->ahead);
+	if (in_order && !s->ahead)
+		s->ahead = pop3_ahead_new(source_of(s), s->utf8, s->server->work);
+	if (!in_order || !s->ahead)
+		return open_last(s);
+	if (pop3_ahead_await(s->ahead, &s->session, &want, ahead_resumed))
+		return NEXT_WAIT;
+	return send_last(s);
 }

@@ -36,7 +36,8 @@ bool pop3_takes_passwords(const struct pop3_session *s)
 
 void pop3_leave(struct pop3_session *s)
 {
-	pop3_drop_ahead(s);
+	pop3_ahead_free(s->ahead);
+	s->ahead = NULL;
 	pop3_view_fini(&s->view);
 	if (s->locked)
 		maildrop_unlock(s->server->locks, s->account_id);

@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 
 #include "base/limits.h"
+#include "pop3/ahead.h"
 #include "pop3/command.h"
 #include "pop3/lock.h"
 #include "pop3/opened.h"
@@ -31,10 +32,10 @@ struct pop3_session {
 	uint64_t account_id;
 	struct identity *identity; /* who logged in last; its maildrop may have been locked */
 	struct pop3_view view;
-	uint32_t list_next;                          /* number that LIST or UIDL goes on with */
-	bool listing_uids;                           /* it is UIDL */
-	struct pop3_want last;                       /* that was asked for */
-	struct pop3_opened *ahead[LIMIT_POP3_AHEAD]; /* opened for what comes next; NULL: none */
+	uint32_t list_next;       /* number that LIST or UIDL goes on with */
+	bool listing_uids;        /* it is UIDL */
+	struct pop3_want last;    /* that was asked for */
+	struct pop3_ahead *ahead; /* opened for what comes next; NULL: nothing yet */
 
 	size_t user_len;
 	char user[LIMIT_PATH + 1]; /* as it came; one that fills it is too long to be an address */
@@ -77,9 +78,6 @@ enum next pop3_cmd_quit(struct pop3_session *s, const struct pop3_command *c);
 
 /* Loads the view of the account that has just logged in, and says how that went (pop3/load.c). */
 enum next pop3_load(struct pop3_session *s);
-
-/* Closes what was opened ahead. */
-void pop3_drop_ahead(struct pop3_session *s);
 
 /* Gives back what the login took: view, messages opened ahead, lock. Before the reply to QUIT, since the
  * client may take its time to close; legal more than once. */

@@ -214,6 +214,7 @@ static void strangers(struct script *s)
  * that never is. */
 static void test_strangers(void **state)
 {
+	int nice = getpriority(PRIO_PROCESS, 0) + 10;
 	unsigned patient = 0;
 
 	(void)state;
@@ -223,7 +224,7 @@ static void test_strangers(void **state)
 	assert_true(finished >= 3);
 	assert_int_equal(order_seen[0], 0);
 	assert_int_equal(policy_seen[0], SCHED_OTHER);
-	assert_int_equal(nice_of[0], getpriority(PRIO_PROCESS, 0) + 10);
+	assert_int_equal(nice_of[0], nice < 19 ? nice : 19);
 	for (unsigned i = 1; i < finished; i++)
 		patient += policy_seen[i] == SCHED_IDLE;
 	assert_int_equal(patient, finished - 2);

@@ -83,6 +83,11 @@ def maildrop(server, user: str, window: int) -> dict:
     return run_tool("pop3-maildrop", server.pop3, *login, "--window", window)
 
 
+def round_trip(count: int, size: int) -> dict:
+    """A question and its answer between two processes that do nothing else: "us" for each."""
+    return run_tool("round-trip", "--count", count, "--size", size)
+
+
 def start_tool(name: str, *arguments) -> subprocess.Popen:
     """For what has to go on beside something else; finish_tool gives its object."""
     argv = [str(TOOLS / name), *map(str, arguments)]

@@ -51,7 +51,8 @@ struct server {
 	struct loops *loops;
 	struct work *work;
 	struct tls *tls;
-	int64_t keys_due_ms; /* of session tickets: their next change */
+	int64_t keys_due_ms;   /* of session tickets: their next change */
+	int64_t places_due_ms; /* where people logged in: written next */
 	struct store *store;
 	struct flight *flight;
 	struct acceptor *acceptor;
@@ -329,21 +330,41 @@ static char hear_parent(struct server *s, file attached[static ATTACHED])
 	return word;
 }
 
-/* Until the parent says something; meanwhile the keys of session tickets change when that is due. */
+static void save_places(struct server *s)
+{
+	struct arena arena;
+
+	arena_init(&arena, NULL, 4 * LIMIT_MB);
+	err e = auth_save(s->auth, &arena);
+	if (e.code != ERR_OK)
+		log_event(EV_PLACES_FAILED, LOG_Z("what", e.what));
+	arena_reset(&arena);
+	s->places_due_ms = clock_now() + LIMIT_GUESS_SAVE_MS;
+}
+
+static void turn_keys(struct server *s)
+{
+	struct arena arena;
+
+	arena_init(&arena, NULL, LIMIT_MB);
+	say_keys_failed(tls_tickets_turn(s->tls, &arena, &s->keys_due_ms));
+	arena_reset(&arena);
+}
+
+/* Until the parent says something; meanwhile what is due is done. */
 static void await_parent(struct server *s)
 {
 	struct pollfd waiting = { .fd = s->start->channel, .events = POLLIN };
 
 	for (;;) {
-		int64_t left_ms = s->keys_due_ms - clock_now();
-		if (left_ms <= 0) {
-			struct arena arena;
-			arena_init(&arena, NULL, LIMIT_MB);
-			say_keys_failed(tls_tickets_turn(s->tls, &arena, &s->keys_due_ms));
-			arena_reset(&arena);
-			continue;
-		}
-		if (poll(&waiting, 1, (int)(left_ms < LONGEST_SLEEP_MS ? left_ms : LONGEST_SLEEP_MS)) != 0)
+		int64_t now_ms = clock_now();
+		if (s->keys_due_ms <= now_ms)
+			turn_keys(s);
+		if (s->places_due_ms <= now_ms)
+			save_places(s);
+		int64_t due_ms = s->keys_due_ms < s->places_due_ms ? s->keys_due_ms : s->places_due_ms;
+		int64_t left_ms = due_ms < now_ms + LONGEST_SLEEP_MS ? due_ms - now_ms : LONGEST_SLEEP_MS;
+		if (poll(&waiting, 1, (int)(left_ms > 0 ? left_ms : 0)) != 0)
 			return;
 	}
 }
@@ -404,6 +425,8 @@ static void close_all(struct server *s)
 	acceptor_free(s->acceptor);
 	smtp_server_free(s->smtp);
 	pop3_server_free(s->pop3);
+	if (s->auth)
+		save_places(s);
 	auth_free(s->auth);
 	tls_free(s->tls);
 	loops_free(s->loops);

@@ -275,6 +275,28 @@ def test_a_network_that_guesses(behind):
     assert refused and all(event["remote_ip"] == "192.0.2.1" for event in refused)
 
 
+def test_a_network_that_guesses_after_a_restart(behind):
+    """Restarts happen when there is trouble: who logged in before is known still."""
+    with Submission(behind, "192.0.2.7") as c:
+        assert c.plain(ANN, PASSWORD) == 235
+    behind.stop()
+    kept = behind.dir / "data" / "auth.pairs"
+    assert b"ann" not in kept.read_bytes() and kept.stat().st_mode & 0o777 == 0o600
+    behind.start()
+    assert 454 in guess(behind, "192.0.2.1", 75)
+    with Submission(behind, "192.0.2.9") as c:
+        assert c.plain(ANN, PASSWORD) == 235
+    behind.stop()
+    kept.write_bytes(kept.read_bytes()[:-1])
+    behind.start()  # begun anew, and said so
+    assert behind.events("places.failed")
+    assert 454 in guess(behind, "192.0.2.1", 75)
+    with Submission(behind, "192.0.2.9") as c:
+        assert c.plain(ANN, PASSWORD) == 454
+    with Submission(behind, "198.51.100.1") as c:
+        assert c.plain(ANN, PASSWORD) == 235
+
+
 def test_an_account_that_is_guessed(behind):
     """From the fourth wrong password on, attempts wait for their turn wherever they come from."""
     with Submission(behind, "192.0.2.7") as c:

@@ -3,6 +3,21 @@
 #include <stdlib.h>
 
 #include "auth/key.h"
+#include "auth/pairs.h"
+#include "base/log.h"
+
+/* Without the places of a former run people log in as at new ones: no reason not to start. */
+static err open_guess(struct auth *auth, struct arena *arena)
+{
+	uint64_t key[2] = { 0 };
+
+	TRY(pairs_key(arena, auth->data_dir, key));
+	TRY(guess_new(key, &auth->guess));
+	err e = pairs_load(auth->guess, arena, auth->data_dir);
+	if (e.code != ERR_OK)
+		log_event(EV_PLACES_FAILED, LOG_Z("what", e.what));
+	return OK;
+}
 
 err auth_new(struct arena *arena, const struct auth_options *options, struct auth **out)
 {
@@ -13,11 +28,12 @@ err auth_new(struct arena *arena, const struct auth_options *options, struct aut
 	auth->store = options->store;
 	auth->work = options->work;
 	auth->normalise = options->normalise;
+	auth->data_dir = options->data_dir;
 	auth->scram = options->scram;
 	auth_set_plaintext(auth, options->plaintext_loopback);
 	err e = key_root(arena, options->data_dir, &auth->fake_key);
 	if (e.code == ERR_OK)
-		e = guess_new(&auth->guess);
+		e = open_guess(auth, arena);
 	if (e.code == ERR_OK)
 		e = verified_new(&auth->verified);
 	if (e.code != ERR_OK) {
@@ -43,6 +59,11 @@ bool auth_takes_passwords(struct auth *auth, bool secure, ip peer)
 bool auth_offers(struct auth *auth, enum mechanism_name mechanism)
 {
 	return mechanism == MECHANISM_PLAIN || mechanism == MECHANISM_LOGIN || auth->scram;
+}
+
+err auth_save(struct auth *auth, struct arena *arena)
+{
+	return pairs_save(auth->guess, arena, auth->data_dir, &auth->saved);
 }
 
 void auth_free(struct auth *auth)

@@ -40,6 +40,10 @@ bool auth_takes_passwords(struct auth *auth, bool secure, ip peer);
  * it is taken always, as applications' passwords have verifiers. */
 bool auth_offers(struct auth *auth, enum mechanism_name mechanism);
 
+/* Writes down where people have logged in (auth/pairs.h), if there is something new; to be called each
+ * LIMIT_GUESS_SAVE_MS and after the last login. One thread; blocks. ERR_IO, ERR_NOSPACE. */
+err auth_save(struct auth *auth, struct arena *arena) MUST_USE;
+
 /* NULL is legal. */
 void auth_free(struct auth *auth);
 

@@ -12,7 +12,9 @@ struct auth {
 	struct store *store;
 	struct work *work;
 	err (*normalise)(struct arena *arena, str text, str *out);
+	str data_dir;
 	struct guess *guess;
+	uint64_t saved; /* what of its pairs is on disk */
 	struct verified *verified;
 	struct digest fake_key;
 	bool scram;

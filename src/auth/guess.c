@@ -21,6 +21,8 @@ struct table {
 
 struct guess {
 	pthread_mutex_t lock;
+	uint64_t key[2];
+	uint64_t version; /* of what is worth keeping of the pairs */
 	struct table networks, accounts, pairs;
 };
 
@@ -63,12 +65,13 @@ static err table_make(struct table *t, size_t count)
 	return t->slots ? OK : ERR_NO_MEMORY;
 }
 
-err guess_new(struct guess **out)
+err guess_new(const uint64_t key[static 2], struct guess **out)
 {
 	struct guess *g = calloc(1, sizeof *g);
 
 	if (!g)
 		return ERR_NO_MEMORY;
+	memcpy(g->key, key, sizeof g->key);
 	pthread_mutex_init(&g->lock, NULL);
 	if (table_make(&g->networks, LIMIT_GUESS_NETWORKS).code != ERR_OK ||
 	    table_make(&g->accounts, LIMIT_GUESS_ACCOUNTS).code != ERR_OK ||
@@ -91,14 +94,14 @@ void guess_free(struct guess *g)
 	free(g);
 }
 
-static uint64_t key_of(str octets)
+static uint64_t key_of(const struct guess *g, str octets)
 {
-	uint64_t key = hash_table_key(octets);
+	uint64_t key = hash_keyed(g->key, octets);
 
 	return key ? key : 1;
 }
 
-static void set_keys(struct guess_attempt *a, ip peer, str name)
+static void set_keys(const struct guess *g, struct guess_attempt *a, ip peer, str name)
 {
 	char octets[sizeof(ip) + LIMIT_PATH];
 	ip network = ip_neighbourhood(peer);
@@ -107,9 +110,9 @@ static void set_keys(struct guess_attempt *a, ip peer, str name)
 	memcpy(octets, network.octets, sizeof network.octets);
 	if (len)
 		memcpy(octets + sizeof(ip), name.ptr, len);
-	a->network = key_of((str){ octets, sizeof(ip) });
-	a->account = key_of((str){ octets + sizeof(ip), len });
-	a->pair = key_of((str){ octets, sizeof(ip) + len });
+	a->network = key_of(g, (str){ octets, sizeof(ip) });
+	a->account = key_of(g, (str){ octets + sizeof(ip), len });
+	a->pair = key_of(g, (str){ octets, sizeof(ip) + len });
 }
 
 /* --- buckets: until_ms runs ahead of now by `refill_ms` for each that is missing --- */
@@ -198,7 +201,7 @@ err guess_admit(struct guess *g, ip peer, str name, int64_t now_ms, struct guess
 	int64_t wait = 0;
 	err e = OK;
 
-	set_keys(&a, peer, name);
+	set_keys(g, &a, peer, name);
 	pthread_mutex_lock(&g->lock);
 	if (!admit_known(g, &a, now_ms) && !a.exempt)
 		e = admit_stranger(g, &a, now_ms, &wait);
@@ -227,7 +230,12 @@ void guess_was_right(struct guess *g, struct guess_attempt *attempt, int64_t now
 		return;
 	pthread_mutex_lock(&g->lock);
 	give_back(g, attempt);
-	find_or_make(&g->pairs, attempt->pair, true)->at_ms = now_ms;
+	struct slot *pair = find(&g->pairs, attempt->pair);
+	if (!pair || now_ms - pair->at_ms >= LIMIT_GUESS_KEPT_STEP_MS) {
+		pair = find_or_make(&g->pairs, attempt->pair, true);
+		pair->at_ms = now_ms;
+		g->version++;
+	}
 	pthread_mutex_unlock(&g->lock);
 	*attempt = (struct guess_attempt){ 0 };
 }
@@ -257,4 +265,28 @@ void guess_withdrawn(struct guess *g, struct guess_attempt *attempt)
 	give_back(g, attempt);
 	pthread_mutex_unlock(&g->lock);
 	*attempt = (struct guess_attempt){ 0 };
+}
+
+/* --- pairs, to be kept --- */
+
+uint64_t guess_pairs(struct guess *g, struct guess_pair *out, size_t *count)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&g->lock);
+	uint64_t version = g->version;
+	for (size_t i = 0; i < g->pairs.count; i++)
+		if (g->pairs.slots[i].key != 0)
+			out[n++] = (struct guess_pair){ g->pairs.slots[i].key, g->pairs.slots[i].at_ms };
+	pthread_mutex_unlock(&g->lock);
+	*count = n;
+	return version;
+}
+
+void guess_know(struct guess *g, const struct guess_pair *pair)
+{
+	pthread_mutex_lock(&g->lock);
+	if (pair->key != 0)
+		find_or_make(&g->pairs, pair->key, true)->at_ms = pair->at_ms;
+	pthread_mutex_unlock(&g->lock);
 }

@@ -1,6 +1,6 @@
 /* auth/guess.h: how often passwords may be guessed, by whom.
  *
- * Three things are counted, each in a table of fixed size, in memory only:
+ * Three things are counted, each in a table of fixed size, in memory; pairs outlive a restart (auth/pairs.h):
  *   networks  (/24 of IPv4, /64 of IPv6) have a bucket of LIMIT_GUESS_NETWORK wrong passwords that fills
  * again by one each LIMIT_GUESS_NETWORK_MS; an attempt takes one before it costs a hash, and a right password
  *             gives it back
@@ -30,8 +30,8 @@ struct guess_attempt {
 	bool exempt;
 };
 
-/* ERR_NOSPACE. */
-err guess_new(struct guess **out) MUST_USE;
+/* Accounts and networks are kept as hashes under `key`, which outsiders do not know. ERR_NOSPACE. */
+err guess_new(const uint64_t key[static 2], struct guess **out) MUST_USE;
 
 /* May somebody at `peer` try a password of `name` (normalised)? OK: after *wait_ms, which may be 0.
  * ERR_BUSY: not now; the sentence is for the log. `now_ms` is clock_tick_ms. */
@@ -42,6 +42,20 @@ err guess_admit(struct guess *g, ip peer, str name, int64_t now_ms, struct guess
 void guess_was_right(struct guess *g, struct guess_attempt *attempt, int64_t now_ms);
 void guess_was_wrong(struct guess *g, struct guess_attempt *attempt, int64_t now_ms);
 void guess_withdrawn(struct guess *g, struct guess_attempt *attempt);
+
+/* --- pairs, to be kept --- */
+
+struct guess_pair {
+	uint64_t key;
+	int64_t at_ms; /* by clock_tick_ms: when it last logged in, or up to a day before */
+};
+
+/* Copies those there are into `out`, which has room for LIMIT_GUESS_PAIRS. Returns a number that changes with
+ * what is worth keeping, never 0 where there is something. */
+uint64_t guess_pairs(struct guess *g, struct guess_pair *out, size_t *count);
+
+/* A pair that was kept. */
+void guess_know(struct guess *g, const struct guess_pair *pair);
 
 /* NULL is legal. */
 void guess_free(struct guess *g);

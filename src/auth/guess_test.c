@@ -14,12 +14,13 @@ static ip address(const char *text)
 	return a;
 }
 
+static const uint64_t key[2] = { 1, 2 };
 static struct guess *g;
 
 static int set_up(void **state)
 {
 	(void)state;
-	return guess_new(&g).code == ERR_OK ? 0 : -1;
+	return guess_new(key, &g).code == ERR_OK ? 0 : -1;
 }
 
 static int tear_down(void **state)

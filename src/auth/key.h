@@ -13,6 +13,8 @@
 
 /* Of rewritten reverse-paths (bounce/srs.h). */
 #define KEY_SRS STR("reverse-paths of forwards, 1")
+/* Of places where people logged in (auth/pairs.h). */
+#define KEY_PAIRS STR("pairs of account and network, 1")
 
 /* Reads data_dir/auth.key; makes it where there is none of its length. ERR_IO, ERR_NOSPACE. */
 err key_root(struct arena *arena, str data_dir, struct digest *out) MUST_USE;

@@ -11,6 +11,7 @@
  *   quarantine         fingerprints of messages that felled the server (base/quarantine.h)
  *   quarantined/       their octets, one a file (smtp/content.h)
  *   auth.key           the key of salts for names that do not exist (auth/auth.h)
+ *   auth.pairs         where people logged in before (auth/pairs.h)
  *   flight             who is being parsed just now (base/flight.h)
  */
 #ifndef STORE_STORE_H

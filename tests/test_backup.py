@@ -158,6 +158,23 @@ def test_backup_of_a_killed_server(shop, make_instance, tmp_path):
         c.quit()
 
 
+def test_keys_and_places_come_along(shop, make_instance, tmp_path):
+    """What reverse-paths of forwards are signed with, and where people logged in."""
+    mailbox(shop)
+    shop.stop()  # it is written then, or after some minutes
+    shop.json("backup", tmp_path / "backup")
+    one, _ = restored(make_instance, tmp_path / "backup")
+    for name in ("auth.key", "auth.pairs"):
+        assert (one.dir / "data" / name).read_bytes() == (shop.dir / "data" / name).read_bytes()
+        assert (one.dir / "data" / name).stat().st_mode & 0o777 == 0o600
+    # A backup of a former version has neither.
+    for name in ("auth.key", "auth.pairs"):
+        (tmp_path / "backup" / name).unlink()
+    two, _ = restored(make_instance, tmp_path / "backup", "two")
+    two.start()
+    assert mailbox(two) == {}
+
+
 def test_backup_of_an_empty_store(make_instance, tmp_path):
     one = make_instance()
     assert one.json("backup", tmp_path / "backup")["messages"] == 0

@@ -1,9 +1,10 @@
 /* store/backup.h: a copy of the store as it was at one commit, and a store made from such a copy.
  *
- * A backup is a folder like the data directory: postrider.db, segments/, files/, events/. What never changes
- * again (sealed segments, files) is linked where it stands on the same file system, the rest copied. It is
- * made by the command's own process, with or without a server, while hold.lock keeps checkpoints and
- * compaction away (store/hold.h). Not in it: what is still arriving, spool/ and quarantine/.
+ * A backup is a folder like the data directory: postrider.db, segments/, files/, events/, auth.key,
+ * auth.pairs. What never changes again (sealed segments, files) is linked where it stands on the same file
+ * system, the rest copied. It is made by the command's own process, with or without a server, while hold.lock
+ * keeps checkpoints and compaction away (store/hold.h). Not in it: what is still arriving, spool/ and
+ * quarantine/.
  */
 #ifndef STORE_BACKUP_H
 #define STORE_BACKUP_H

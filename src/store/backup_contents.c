@@ -13,6 +13,8 @@
 
 enum { ONLY_NODE = 0, FILES_IN_FOLDER = 4096 };
 
+const char *const backup_kept[BACKUP_KEPT] = { "auth.key", "auth.pairs" };
+
 struct work {
 	struct arena scratch; /* paths and sentences of one segment or file */
 	const struct backup_way *way;
@@ -203,6 +205,22 @@ static err count_messages(struct work *w)
 	return e;
 }
 
+static err bring_kept(struct work *w)
+{
+	char from[BACKUP_PATH], to[BACKUP_PATH];
+
+	for (size_t i = 0; i < BACKUP_KEPT; i++) {
+		uint64_t copied = 0;
+		snprintf(from, sizeof from, "%s/%s", w->way->from, backup_kept[i]);
+		snprintf(to, sizeof to, "%s/%s", w->way->to, backup_kept[i]);
+		err e = copy_file(&w->scratch, from, to, COPY_ALL, &copied);
+		if (e.code != ERR_OK && e.code != ERR_MISSING)
+			return e;
+		w->report.copied_octets += copied;
+	}
+	return OK;
+}
+
 static err bring_all(struct work *w)
 {
 	char from[BACKUP_PATH], to[BACKUP_PATH];
@@ -211,6 +229,7 @@ static err bring_all(struct work *w)
 	TRY(read_tail(w));
 	TRY(bring_segments(w));
 	TRY(bring_files(w));
+	TRY(bring_kept(w));
 	snprintf(from, sizeof from, "%s/events", w->way->from);
 	snprintf(to, sizeof to, "%s/events", w->way->to);
 	TRY(copy_folder(&w->scratch, from, to, &copied));

@@ -17,4 +17,9 @@ struct backup_way {
 err backup_contents(struct arena *arena, const struct backup_way *way, struct database *db,
                     struct backup_report *out) MUST_USE;
 
+/* Files that come along where they are there: what keys are made of, so that the reverse-paths of forwards
+ * that are under way still lead home, and where people logged in before. */
+enum { BACKUP_KEPT = 2 };
+extern const char *const backup_kept[BACKUP_KEPT];
+
 #endif

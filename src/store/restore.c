@@ -123,11 +123,25 @@ static err fill(struct arena *arena, str from, const char *partial, struct backu
 	return directory_sync(arena, str_of(partial));
 }
 
+static err move_kept(struct arena *arena, str directory, const char *partial)
+{
+	char from[BACKUP_PATH], to[BACKUP_PATH];
+
+	for (size_t i = 0; i < BACKUP_KEPT; i++) {
+		path_in(str_of(partial), backup_kept[i], from);
+		path_in(directory, backup_kept[i], to);
+		if (rename(from, to) < 0 && errno != ENOENT)
+			return err_errno(arena, errno, "renaming %s to %s", from, to);
+	}
+	return OK;
+}
+
 /* The rows go last, and behind a sync: where they are, everything else is. */
 static err move_in(struct arena *arena, str directory, const char *partial)
 {
 	char from[BACKUP_PATH], to[BACKUP_PATH];
 
+	TRY(move_kept(arena, directory, partial));
 	for (size_t i = 0; i < PARTS; i++) {
 		if (i == ROWS)
 			TRY(directory_sync(arena, directory));

@@ -13,10 +13,8 @@ checks a password for the first time while the clock runs; then they take turns.
 what LIST said, and every message is compared with what was sent. Beside RETR one by one stands what the machine allows: most
 of that row is each side waking the other.
 """
-import argparse
 import contextlib
 import json
-import shutil
 import statistics
 import sys
 import time
@@ -24,8 +22,9 @@ from pathlib import Path
 
 import proc
 import tools
-from report import Row, chosen, print_row, revision, save
-from servers import BUILD, DOMAIN, POSTRIDER, Peer, Postrider, ServerError
+from benchmark import Benchmark, measure_all
+from report import Row
+from servers import BUILD, DOMAIN, Peer, Postrider
 from tools import Load
 
 WORK = BUILD / "bench" / "work"
@@ -45,7 +44,7 @@ IDLE_KB = {"pop3": 10, "pop3s": 30}
 
 
 class Bench:
-    def __init__(self, quick: bool, servers: set[str]):
+    def __init__(self, quick: bool, servers: list[str]):
         self.quick = quick
         self.servers = servers
         self.rounds = 1 if quick else 5
@@ -111,8 +110,6 @@ def row_logins(bench: Bench):
     guesses come from networks of loopback where nobody else is and which no limit holds up: what a botnet with addresses
     enough does.
     """
-    if "postrider" not in bench.servers:
-        return
     seconds = 3 if bench.quick else 15
     # Mail is for others than those who poll: a login that finds more each time would measure the mailbox.
     users = [f"user{i}" for i in range(PEOPLE)] + [f"mail{i}" for i in range(PEOPLE)]
@@ -146,8 +143,6 @@ def storm(server, load: Load, polls: list, guesses: list | None) -> dict:
 
 
 def row_idle(bench: Bench):
-    if "postrider" not in bench.servers:
-        return
     count = 1000 if bench.quick else 10000
     with Postrider(bench.work(), []) as server:
         for service, most in IDLE_KB.items():
@@ -169,41 +164,15 @@ def row_idle(bench: Bench):
 
 
 ROWS = {"maildrop": row_maildrop, "logins": row_logins, "idle": row_idle}
-SERVERS = ("postrider", "dovecot")
-
-
-def arguments() -> argparse.Namespace:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--rows", type=lambda t: chosen(t, ROWS), default=list(ROWS), help=",".join(ROWS))
-    p.add_argument("--servers", type=lambda t: chosen(t, SERVERS), default=list(SERVERS), help=",".join(SERVERS))
-    p.add_argument("--quick", action="store_true", help="short runs, one round")
-    p.add_argument("--json", type=Path, default=BUILD / "bench" / "collect.json", help="%(default)s")
-    return p.parse_args()
-
-
-def main() -> int:
-    a = arguments()
-    if "postrider" in a.servers and not POSTRIDER.exists():
-        print(f"{POSTRIDER} is not built: run make, or name --servers without it", file=sys.stderr)
-        return 2
-    machine = proc.machine()
-    print(f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}, {revision()}", flush=True)
-    bench, rows = Bench(a.quick, set(a.servers)), []
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
-    try:
-        for name in a.rows:
-            for row in ROWS[name](bench):
-                rows.append(row)
-                print_row(row)
-            save(a.json, machine, a.quick, rows)
-    except (ServerError, tools.ToolError) as e:
-        print(f"{name}: {e}", file=sys.stderr)
-        return 2
-    finally:
-        shutil.rmtree(WORK, ignore_errors=True)
-    return 1 if any(r.ok is False for r in rows) else 0
-
 
 if __name__ == "__main__":
-    sys.exit(main())
+    BENCHMARK = Benchmark(
+        name="collect",
+        purpose=__doc__,
+        rows=ROWS,
+        servers=("postrider", "dovecot"),
+        without_postrider=("maildrop",),
+        begin=Bench,
+        work=WORK,
+    )
+    sys.exit(measure_all(BENCHMARK))

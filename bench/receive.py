@@ -12,7 +12,6 @@ Rates of postrider and the sink are replies to the final dot; Postfix answers be
 rate counts until everything is idle, that is delivered. After each run every acknowledged message is fetched by POP3
 and compared; a message missing, double or damaged misses the row whatever its rate.
 """
-import argparse
 import dataclasses
 import shutil
 import statistics
@@ -22,8 +21,9 @@ from pathlib import Path
 
 import proc
 import tools
-from report import Row, chosen, print_row, revision, save
-from servers import BUILD, POSTRIDER, TOOLS, Peer, Postrider, ServerError, Sink
+from benchmark import Benchmark, measure_all
+from report import Row
+from servers import BUILD, TOOLS, Peer, Postrider, Sink
 from tools import Load
 
 WORK = BUILD / "bench" / "work"
@@ -36,7 +36,7 @@ MILLION = 1_000_000
 
 
 class Bench:
-    def __init__(self, quick: bool, servers: set[str]):
+    def __init__(self, quick: bool, servers: list[str]):
         self.quick = quick
         self.servers = servers
         self.rounds = 1 if quick else 3
@@ -284,44 +284,15 @@ ROWS = {
     "rest": row_rest,
     "start": row_start,
 }
-ANY_SERVER = ("disk", "4k", "75k")  # say something without postrider too
-SERVERS = ("postrider", "peer", "sink", "disk")
-
-
-def arguments() -> argparse.Namespace:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--rows", type=lambda t: chosen(t, ROWS), default=list(ROWS), help=",".join(ROWS))
-    p.add_argument("--servers", type=lambda t: chosen(t, SERVERS), default=list(SERVERS), help=",".join(SERVERS))
-    p.add_argument("--quick", action="store_true", help="short runs, one round")
-    p.add_argument("--json", type=Path, default=BUILD / "bench" / "receive.json", help="%(default)s")
-    return p.parse_args()
-
-
-def main() -> int:
-    a = arguments()
-    if "postrider" in a.servers and not POSTRIDER.exists():
-        print(f"{POSTRIDER} is not built: run make, or name --servers without it", file=sys.stderr)
-        return 2
-    machine = proc.machine()
-    print(f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}, {revision()}", flush=True)
-    bench, rows = Bench(a.quick, set(a.servers)), []
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
-    try:
-        for name in a.rows:
-            if "postrider" not in a.servers and name not in ANY_SERVER:
-                continue
-            for row in ROWS[name](bench):
-                rows.append(row)
-                print_row(row)
-            save(a.json, machine, a.quick, rows)
-    except (ServerError, tools.ToolError) as e:
-        print(f"{name}: {e}", file=sys.stderr)
-        return 2
-    finally:
-        shutil.rmtree(WORK, ignore_errors=True)
-    return 1 if any(r.ok is False for r in rows) else 0
-
 
 if __name__ == "__main__":
-    sys.exit(main())
+    BENCHMARK = Benchmark(
+        name="receive",
+        purpose=__doc__,
+        rows=ROWS,
+        servers=("postrider", "peer", "sink", "disk"),
+        without_postrider=("disk", "4k", "75k"),
+        begin=Bench,
+        work=WORK,
+    )
+    sys.exit(measure_all(BENCHMARK))

@@ -15,7 +15,6 @@ that is missing or came twice misses the row, whatever its rate. Needs root (too
 
 Prints a table and writes build/bench/send.json. Exit code 0 if every budget measured is kept, 1 if one is missed.
 """
-import argparse
 import dataclasses
 import re
 import shutil
@@ -27,8 +26,9 @@ from pathlib import Path
 
 import proc
 import tools
-from report import Row, chosen, print_row, revision, save
-from servers import BUILD, POSTRIDER, ROOT, Postrider, Relay, ServerError, Sink, free_port
+from benchmark import Benchmark, measure_all
+from report import Row
+from servers import BUILD, ROOT, Postrider, Relay, ServerError, Sink, free_port
 from tools import Load
 
 sys.path.insert(0, str(ROOT / "tests"))
@@ -347,46 +347,22 @@ def row_million(bench: Bench):
 
 
 ROWS = {"one": row_one, "fifty": row_fifty, "many": row_many, "wait": row_wait, "bad": row_bad, "million": row_million}
-ANY_SERVER = ("one", "fifty", "many", "wait")  # say something without postrider too
-SERVERS = ("postrider", "postfix")
 
 
-def arguments() -> argparse.Namespace:
-    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--rows", type=lambda t: chosen(t, ROWS), default=list(ROWS), help=",".join(ROWS))
-    p.add_argument("--servers", type=lambda t: chosen(t, SERVERS), default=list(SERVERS), help=",".join(SERVERS))
-    p.add_argument("--quick", action="store_true", help="short runs, one round")
-    p.add_argument("--json", type=Path, default=BUILD / "bench" / "send.json", help="%(default)s")
-    return p.parse_args()
-
-
-def main() -> int:
-    a = arguments()
-    if "postrider" in a.servers and not POSTRIDER.exists():
-        print(f"{POSTRIDER} is not built: run make, or name --servers without it", file=sys.stderr)
-        return 2
-    machine = proc.machine()
-    print(f"{machine['cpu']}, {machine['cores']} cores, {machine['kernel']}, {revision()}", flush=True)
-    bench, rows, name = Bench(a.quick, a.servers), [], "start"
-    shutil.rmtree(WORK, ignore_errors=True)
-    WORK.mkdir(parents=True)
+def nameserver():
     zones = {f"s{n}.{ZONE}": zone(n) for n in (1, 50, 10_000)}
-    try:
-        with Nameserver(WORK / "dns", zones, address=RESOLVER, port=53, ttl_s=3600):
-            for name in a.rows:
-                if "postrider" not in a.servers and name not in ANY_SERVER:
-                    continue
-                for row in ROWS[name](bench):
-                    rows.append(row)
-                    print_row(row)
-                save(a.json, machine, a.quick, rows)
-    except (ServerError, tools.ToolError) as e:
-        print(f"{name}: {e}", file=sys.stderr)
-        return 2
-    finally:
-        shutil.rmtree(WORK, ignore_errors=True)
-    return 1 if any(r.ok is False for r in rows) else 0
+    return Nameserver(WORK / "dns", zones, address=RESOLVER, port=53, ttl_s=3600)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    BENCHMARK = Benchmark(
+        name="send",
+        purpose=__doc__,
+        rows=ROWS,
+        servers=("postrider", "postfix"),
+        without_postrider=("one", "fifty", "many", "wait"),
+        begin=Bench,
+        work=WORK,
+        around=nameserver,
+    )
+    sys.exit(measure_all(BENCHMARK))

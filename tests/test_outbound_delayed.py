@@ -193,7 +193,7 @@ def test_five_days(days):
     assert date_ms(cy["last-attempt-date"]) >= received // 1000 * 1000 + LIFETIME_MS
     assert notice.returned_type == "message/rfc822" and b"\r\nbody\r\n" in notice.octets
     said = words(notice)
-    assert "will not be tried again" in said and f"451 4.2.0 busy, try {attempts}" in said
+    assert "will not be tried again: cy@far.example It was tried again and again" in said and f"451 4.2.0 busy, try {attempts}" in said
     [bounced] = days.events("message.bounced")
     assert bounced["attempts"] == attempts and days.no_event("message.sent")
     days.put(received + 3 * LIFETIME_MS)
@@ -215,6 +215,7 @@ def test_who_wants_to_be_told(days, notify, told):
     received = days.send(rcpt=b" NOTIFY=" + notify.encode())
     days.put(received + WARNED_MS)
     assert days.told_of() == [{CY: action} for action in told if action == "delayed"]
+    assert all(("you will be told" in words(notice)) == ("FAILURE" in notify) for notice in days.told())
     days.put(received + LIFETIME_MS)
     assert days.told_of() == [{CY: action} for action in told] and outbound.queue(days.one) == []
 

@@ -291,6 +291,7 @@ static void add_report(const struct dsn *dsn, struct arena *arena, struct buf *o
 	}
 	add_typed(&fields, STR("Reporting-MTA"), STR("dns"), dsn->hostname);
 	add_date(&fields, STR("Arrival-Date"), dsn->arrival_ms);
+	add_date(&fields, STR("Deliver-By-Date"), dsn->deliver_by_ms);
 	buf_add(&fields, STR("X-Postrider-Queue-Id: "));
 	add_value(&fields, dsn->original_id, false);
 	buf_add(&fields, CRLF);

@@ -7,7 +7,7 @@
  * longer than 998 octets. Pure but for the boundary's
  * randomness; any thread.
  *
- * RFC 3461 §6; RFC 3464; RFC 3834 §5; RFC 6522; RFC 6533.
+ * RFC 2852 §5; RFC 3461 §6; RFC 3464; RFC 3834 §5; RFC 6522; RFC 6533.
  */
 #ifndef BOUNCE_DSN_H
 #define BOUNCE_DSN_H
@@ -26,6 +26,8 @@ struct dsn_recipient {
 	str reply;                   /* "550 5.1.1 no such user", lines with LF between; empty: none; of it
 	                                LIMIT_REPLY_TEXT octets are told */
 	bool answered;               /* the reply is the remote's own, else our words */
+	bool expired;                /* time is over; the status says so, and not the reply's */
+	bool end_untold;             /* of DSN_DELAYED: whoever is told of it won't be told of a failure */
 	int64_t last_attempt_ms;     /* 0: there was none */
 	int64_t will_retry_until_ms; /* of DSN_DELAYED */
 };
@@ -40,8 +42,9 @@ struct dsn {
 	str original_message_id; /* with brackets, or empty */
 	str original_subject;    /* decoded, UTF-8; may be empty */
 	int64_t now_ms, arrival_ms;
-	char ret;      /* 'F': the whole original is wanted (RFC 3461 §4.3) */
-	bool smtputf8; /* the original came with it */
+	int64_t deliver_by_ms; /* RFC 2852 §5; 0: no time was named */
+	char ret;              /* 'F': the whole original is wanted (RFC 3461 §4.3) */
+	bool smtputf8;         /* the original came with it */
 	const struct dsn_recipient *recipients;
 	size_t count; /* 1..LIMIT_TARGETS */
 };

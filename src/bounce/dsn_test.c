@@ -149,6 +149,57 @@ static void test_actions(void **state)
 	}
 }
 
+/* Whoever is told of a delay alone is promised nothing else; a time that is over is told, and what was
+ * answered all the same. */
+static void test_delays(void **state)
+{
+	static const struct {
+		struct dsn_recipient recipient;
+		int64_t deliver_by_ms;
+		const char *has, *has_not;
+	} cases[] = {
+		{ { .action = DSN_DELAYED }, 0, "you will be told.", "Deliver-By-Date" },
+		{ { .action = DSN_DELAYED }, 0, "\r\nagain. If it can't", "is over" },
+		{ { .action = DSN_DELAYED, .end_untold = true }, 0, "\r\nagain.\r\n", "you will be told" },
+		{ { .action = DSN_DELAYED }, INT64_C(1795822868000), "Deliver-By-Date: ", "You wished" },
+		{ { .action = DSN_DELAYED, .expired = true },
+		  INT64_C(1795822867000),
+		  "\nYou wished it to be there by Fri, 27 Nov 2026 23:41:07 +0000.\r\n",
+		  "is over" },
+		{ { .action = DSN_DELAYED,
+		    .expired = true,
+		    .answered = true,
+		    .status = { 4, 4, 7 },
+		    .reply = STR_INIT("452 4.2.2 full") },
+		  INT64_C(1795822867000),
+		  "mailbox is full",
+		  "in the time that was allowed" },
+		{ { .action = DSN_FAILED, .expired = true }, 0, "the time for that is over.", "You wished" },
+		{ { .action = DSN_FAILED, .expired = true },
+		  INT64_C(1795822867000),
+		  "that is over. You wished it",
+		  "you will be told" },
+		{ { .action = DSN_FAILED, .expired = true },
+		  INT64_C(1795822868000),
+		  "the time for that is over.",
+		  "You wished" },
+	};
+	str text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		begin();
+		recipients[0] = cases[i].recipient;
+		recipients[0].forward_path = STR("bob@far.example");
+		dsn.deliver_by_ms = cases[i].deliver_by_ms;
+		print_message("case %zu\n", i);
+		assert_int_equal(compose(&text), ERR_OK);
+		assert_true(has(text, str_of(cases[i].has)));
+		assert_false(has(text, str_of(cases[i].has_not)));
+		arena_reset(&arena);
+	}
+}
+
 /* The whole original only where somebody failed and it was asked for (RFC 3461 §6.2). */
 static void test_whole(void **state)
 {
@@ -265,8 +316,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ceilings),       cmocka_unit_test(test_count),
 		cmocka_unit_test(test_last_recipient), cmocka_unit_test(test_actions),
-		cmocka_unit_test(test_whole),          cmocka_unit_test(test_injections),
-		cmocka_unit_test(test_long_lines),     cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_delays),         cmocka_unit_test(test_whole),
+		cmocka_unit_test(test_injections),     cmocka_unit_test(test_long_lines),
+		cmocka_unit_test(test_wide),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -112,6 +112,7 @@ static bool is_alike(const struct dsn_recipient *a, const struct dsn_recipient *
 {
 	return a->action == b->action && a->answered == b->answered && a->status.class == b->status.class &&
 	       a->status.subject == b->status.subject && a->status.detail == b->status.detail &&
+	       a->expired == b->expired && a->end_untold == b->end_untold &&
 	       a->will_retry_until_ms == b->will_retry_until_ms && str_eq(a->remote_host, b->remote_host) &&
 	       str_eq(a->reply, b->reply);
 }
@@ -130,6 +131,9 @@ static void add_advice(struct buf *out, const struct dsn_recipient *r)
 	unsigned code = r->answered ? advice_code(r->reply) : 0;
 	struct bounce_status status = r->status;
 
+	/* That time is over is told already: here is why it took so long. */
+	if (r->expired && r->answered)
+		status = (struct bounce_status){ 0 };
 	if (status.class == 0)
 		status.class = r->action == DSN_FAILED ? 5 : 4;
 	advice = advice_find(code, status, dsn_reply(r), r->remote_host);
@@ -172,7 +176,32 @@ static void add_patience(struct buf *out, const struct dsn_recipient *r)
 		clock_add_rfc5322(&text, r->will_retry_until_ms);
 	}
 	buf_add_char(&text, '.');
-	add_sentences(out, buf_str(&text), STR("If it can't be delivered by then, you will be told."));
+	if (r->end_untold)
+		add_paragraph(out, buf_str(&text));
+	else
+		add_sentences(out, buf_str(&text),
+		              STR("If it can't be delivered by then, you will be told."));
+}
+
+/* Why it is told just now, where that is for want of time. */
+static void add_expiry(struct buf *out, const struct dsn *dsn, const struct dsn_recipient *r)
+{
+	static const str tried = STR_INIT("It was tried again and again, and the time for that is over.");
+	char room[128];
+	struct buf wish;
+
+	if (!r->expired)
+		return;
+	buf_init_fixed(&wish, room, sizeof room);
+	buf_add(&wish, STR("You wished it to be there by "));
+	clock_add_rfc5322(&wish, dsn->deliver_by_ms);
+	buf_add_char(&wish, '.');
+	if (r->action == DSN_DELAYED)
+		add_paragraph(out, buf_str(&wish));
+	else if (dsn->deliver_by_ms && dsn->deliver_by_ms <= dsn->now_ms)
+		add_sentences(out, tried, buf_str(&wish));
+	else
+		add_paragraph(out, tried);
 }
 
 /* All who fared as recipient `first`. */
@@ -188,6 +217,7 @@ static void add_group(struct buf *out, const struct dsn *dsn, size_t first)
 		if (is_alike(r, &dsn->recipients[i]))
 			add_value(out, indent, dsn->recipients[i].forward_path);
 	buf_add_char(out, '\n');
+	add_expiry(out, dsn, r);
 	if (r->action == DSN_DELAYED)
 		add_patience(out, r);
 	if (r->action == DSN_FAILED || r->action == DSN_DELAYED) {

@@ -38,6 +38,8 @@ static size_t fill_recipients(const struct shipment *s, enum outcome_notice noti
 			.remote_host = s->remote_host,
 			.reply = shipment_reply(s, i),
 			.answered = shipment_is_answered(s, i),
+			.expired = o->expired,
+			.end_untold = r->notify && !(r->notify & QUEUE_NOTIFY_FAILURE),
 			.last_attempt_ms = clock_now(),
 			.will_retry_until_ms =
 				notice == OUTCOME_TELLS_DELAYED ? s->message.envelope.expires_ms : 0,
@@ -65,6 +67,7 @@ static struct dsn dsn_of(struct shipment *s)
 		           .original_id = s->message.id,
 		           .now_ms = clock_now(),
 		           .arrival_ms = s->message.received_ms,
+		           .deliver_by_ms = e->by_mode ? e->by_ms : 0,
 		           .ret = e->ret,
 		           .smtputf8 = e->smtputf8 };
 

@@ -71,6 +71,7 @@ static err make(struct smtp_tx *tx, struct smtp_success *w)
 		           .original_id = tx->id,
 		           .now_ms = clock_now(),
 		           .arrival_ms = tx->received_ms,
+		           .deliver_by_ms = tx->asked.by_mode ? tx->asked.by_ms : 0,
 		           .ret = tx->asked.ret,
 		           .smtputf8 = tx->smtputf8 };
 	struct buf event;

@@ -9,14 +9,17 @@ import email.utils
 
 import pytest
 
+import clients
 import outbound
-from hostile_peer import OK, Peer, refusing
+from hostile_peer import EXTENSIONS, OK, Peer, refusing
 from later import DAY_MS, HOUR_MS, MINUTE_MS, Clock
 from nameserver import Nameserver
 from outbound import ANN, BOB
+from test_submission import Submission
 
 WARNED_MS, LIFETIME_MS = 4 * HOUR_MS, 5 * DAY_MS  # LIMIT_DELAY_NOTICE_MS, LIMIT_QUEUE_LIFETIME_MS
 CY = "cy@far.example"
+MESSAGE = outbound.MESSAGE % b"1"
 ZONES = {"far.example": "@ MX 10 mx\nmx A 127.0.0.1\n", "silent.example": "@ MX 10 mx\nmx A 127.0.5.1\n"}
 
 
@@ -41,8 +44,21 @@ class Days:
         outbound.wait_state(self.one, "waiting", 1)
         return self.shown("received")
 
+    def send_by(self, by, rcpt=b""):
+        """The same by submission, which offers BY (RFC 2852)."""
+        with Submission(self.one, tls=True, login=ANN) as c:
+            c.command(b"MAIL FROM:<%s> BY=%s" % (ANN.encode(), by.encode()), 250)
+            c.command(b"RCPT TO:<%s>%s" % (CY.encode(), rcpt), 250)
+            c.command(b"DATA", 354)
+            c.send(clients.dot_stuffed(MESSAGE))
+            c.reply(250)
+        [row] = outbound.wait_state(self.one, "waiting", 1)
+        self.id = row["id"].partition("-")[0]
+        return self.shown("received")
+
     def shown(self, key):
-        return ms_of(self.one.json("queue", "show", self.id)[key])
+        said = self.one.json("queue", "show", self.id)
+        return ms_of({**said, **said["envelope"]}[key])
 
     def wake(self):
         """What sleeps until a time of day looks at the clock again."""
@@ -93,7 +109,7 @@ class Days:
 @pytest.fixture
 def days(make_instance, preload_dir, postrider_bin, tmp_path):
     with Clock(tmp_path / "clock") as clock, Nameserver(tmp_path / "dns", ZONES) as dns, \
-            Peer({"RCPT": busy}) as peer:
+            Peer({"RCPT": busy}, (*EXTENSIONS, "DELIVERBY")) as peer:
         def make(name):
             return make_instance(name, env=clock.environment(preload_dir, postrider_bin))
 
@@ -246,3 +262,43 @@ def test_the_null_sender_gets_none(days):
     days.put(received + LIFETIME_MS)
     assert days.told_of(BOB) == [{CY: "failed"}] and days.told() == []
     assert "You read this as postmaster" in words(days.told(BOB)[0])
+
+
+# -- by a time that the sender named (RFC 2852) ------------------------------------------------------------------------
+
+
+def lefts(days):
+    """What BY said of each attempt."""
+    return [int(line.split(b" BY=")[1].split(b";")[0]) for line in days.peer.lines(b"MAIL")]
+
+
+@pytest.mark.parametrize("by_ms", [HOUR_MS, DAY_MS])
+def test_notify(days, by_ms):
+    """§4.1.3: a warning at that time, be it before or after the usual one, and it goes on as ever."""
+    received = days.send_by(f"{by_ms // 1000};N")
+    deliver_by = days.shown("deliver_by")
+    assert abs(deliver_by - received - by_ms) < MINUTE_MS
+    days.live(deliver_by - 1)
+    assert days.told() == []
+    days.live(deliver_by)
+    [warning] = days.told()
+    assert warning.actions == {CY: ("delayed", "4.4.7")}
+    assert date_ms(warning.about["deliver-by-date"]) == deliver_by // 1000 * 1000
+    [cy] = warning.recipients
+    assert cy["diagnostic-code"].startswith("smtp; 451 4.2.0 busy")
+    assert date_ms(cy["will-retry-until"]) == (received + LIFETIME_MS) // 1000 * 1000
+    assert f"You wished it to be there by {warning.about['deliver-by-date']}. You need not" in words(warning)
+    days.live(deliver_by + DAY_MS)
+    left = lefts(days)
+    assert left == sorted(left, reverse=True) and abs(left[0] - by_ms // 1000) <= 1 and left[-1] < -10 * 3600
+    days.recover()
+    assert days.told_of() == [{CY: "delayed"}]
+
+
+def test_notify_up_to_the_end(days):
+    received = days.send_by("3600;N", rcpt=b" NOTIFY=FAILURE")
+    days.put(received + 2 * HOUR_MS)
+    assert days.told() == []
+    days.put(received + LIFETIME_MS)
+    [notice] = days.told()
+    assert notice.actions == {CY: ("failed", "5.4.7")} and "You wished it to be there by" in words(notice)

@@ -8,19 +8,22 @@ static bool wants(uint8_t notify, unsigned what)
 	return notify ? (notify & what) != 0 : what != QUEUE_NOTIFY_SUCCESS;
 }
 
-/* When it is given up: RFC 2852 §4.2 returns what can't be there in time. */
+/* When it is given up: RFC 2852 §4.1.3 returns what was not there in time. */
 static int64_t end_ms(const struct queue_envelope *e)
 {
 	return e->by_mode == 'R' && e->by_ms < e->expires_ms ? e->by_ms : e->expires_ms;
 }
 
-/* When its sender hears that it takes long; RFC 2852 §4.2.2 has a time of its own. */
+/* When its sender hears that it takes long: at the time that it named, be that early or late (RFC 2852
+ * §4.1.3), or after a while. */
 static int64_t delayed_ms(const struct outcome_facts *f)
 {
-	int64_t held_ms = f->envelope->hold_until_ms; /* its sender's own wish (RFC 4865) */
-	int64_t ms = (held_ms > f->received_ms ? held_ms : f->received_ms) + LIMIT_DELAY_NOTICE_MS;
+	const struct queue_envelope *e = f->envelope;
+	int64_t held_ms = e->hold_until_ms; /* its sender's own wish (RFC 4865) */
 
-	return f->envelope->by_mode == 'N' && f->envelope->by_ms < ms ? f->envelope->by_ms : ms;
+	if (e->by_mode == 'N' && e->by_ms < e->expires_ms)
+		return e->by_ms;
+	return (held_ms > f->received_ms ? held_ms : f->received_ms) + LIMIT_DELAY_NOTICE_MS;
 }
 
 static struct smtp_status of_class(struct smtp_status status, uint8_t class)
@@ -48,6 +51,16 @@ static struct outcome failed(const struct outcome_facts *f, struct smtp_status s
 		                                                                  : OUTCOME_TELLS_NOTHING };
 }
 
+/* The time that BY named is over: that is what the notice says, whatever was answered (RFC 2852 §4.1.3). */
+static void tell_delayed(const struct outcome_facts *f, struct outcome *out)
+{
+	out->delay_told = true;
+	out->notice = OUTCOME_TELLS_DELAYED;
+	out->expired = f->envelope->by_mode == 'N' && f->now_ms >= f->envelope->by_ms;
+	if (out->expired)
+		out->status = (struct smtp_status){ 4, 4, 7 };
+}
+
 static struct outcome later(const struct outcome_facts *f)
 {
 	static const struct smtp_status too_late = { 5, 4, 7 };
@@ -65,12 +78,10 @@ static struct outcome later(const struct outcome_facts *f)
 		               .due_ms = f->retry_at_ms ? f->retry_at_ms : f->now_ms + wait_ms };
 	if (out.due_ms > end)
 		out.due_ms = end; /* one last try */
-	if (tells && f->now_ms >= delayed) {
-		out.delay_told = true;
-		out.notice = OUTCOME_TELLS_DELAYED;
-	} else if (tells && out.due_ms > delayed) {
+	if (tells && f->now_ms >= delayed)
+		tell_delayed(f, &out);
+	else if (tells && out.due_ms > delayed)
 		out.due_ms = delayed;
-	}
 	return out;
 }
 

@@ -1,7 +1,7 @@
 /* queue/outcome.h: what becomes of a recipient after an attempt: done with, tried again and when, given up;
  * and what its sender is told. Pure.
  *
- * RFC 5321 §4.5.4.1 (retry, giving up), RFC 3461 §5.2 and §6.2 (who is told), RFC 2852 §4 (in time or not),
+ * RFC 5321 §4.5.4.1 (retry, giving up), RFC 3461 §5.2 and §6.2 (who is told), RFC 2852 §4.1 (in time or not),
  * RFC 6710 (priority).
  */
 #ifndef QUEUE_OUTCOME_H
@@ -48,7 +48,8 @@ struct outcome {
 	enum outcome_notice notice;
 	int64_t due_ms;            /* of LATER */
 	bool delay_told;           /* of LATER */
-	bool expired;              /* of FAILED: for want of time, and not for what was answered */
+	bool expired;              /* of FAILED and of a notice of delay: for want of time, and not for what
+	                              was answered */
 	struct smtp_status status; /* for the notice: of the class that the outcome has */
 };
 

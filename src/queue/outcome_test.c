@@ -200,6 +200,17 @@ static void test_due(void **state)
 	assert_int_equal(decide(facts).due_ms, START + 5 * DAY_MS);
 }
 
+/* 4.4.7 is the status where a time that was named is over, else what was answered: 4.2.2. */
+static void assert_delayed(struct outcome out, unsigned detail)
+{
+	assert_int_equal(out.kind, OUTCOME_LATER);
+	assert_int_equal(out.notice, OUTCOME_TELLS_DELAYED);
+	assert_int_equal(out.expired, detail == 7);
+	assert_int_equal(out.status.class, 4);
+	assert_int_equal(out.status.subject, detail == 7 ? 4 : 2);
+	assert_int_equal(out.status.detail, detail);
+}
+
 /* RFC 2852: "return" is an end of its own, "notify" a delay of its own. */
 static void test_deliver_by(void **state)
 {
@@ -223,13 +234,47 @@ static void test_deliver_by(void **state)
 	assert_int_equal(decide(facts).kind, OUTCOME_FAILED);
 	assert_true(decide(facts).expired);
 	facts.envelope = &noted;
-	assert_int_equal(decide(facts).notice, OUTCOME_TELLS_DELAYED);
+	facts.status = (struct smtp_status){ 4, 2, 2 };
+	assert_delayed(decide(facts), 7);
 	facts.now_ms--;
 	assert_int_equal(decide(facts).notice, OUTCOME_TELLS_NOTHING);
 	assert_int_equal(decide(facts).due_ms, START + HOUR_MS);
 	facts.envelope = &lax;
 	facts.now_ms = START + 5 * DAY_MS;
 	assert_int_equal(decide(facts).kind, OUTCOME_FAILED);
+}
+
+/* Whoever names a late time hears then and not before; whoever names one after the end, as everybody. */
+static void test_late_notify(void **state)
+{
+	const struct queue_envelope next_day = { .expires_ms = plain.expires_ms,
+		                                 .by_mode = 'N',
+		                                 .by_ms = START + DAY_MS };
+	const struct queue_envelope past = { .expires_ms = plain.expires_ms,
+		                             .by_mode = 'N',
+		                             .by_ms = START - DAY_MS };
+	const struct queue_envelope never = { .expires_ms = plain.expires_ms,
+		                              .by_mode = 'N',
+		                              .by_ms = START + 5 * DAY_MS };
+	struct outcome_facts facts = { .fate = CLIENT_FATE_LATER,
+		                       .status = { 4, 2, 2 },
+		                       .envelope = &next_day,
+		                       .now_ms = START + DAY_MS - 1 };
+
+	(void)state;
+	assert_int_equal(decide(facts).notice, OUTCOME_TELLS_NOTHING);
+	facts.now_ms++;
+	assert_delayed(decide(facts), 7);
+	facts.envelope = &past;
+	facts.now_ms = START + MINUTE_MS;
+	assert_delayed(decide(facts), 7);
+	facts.delay_told = true;
+	assert_int_equal(decide(facts).notice, OUTCOME_TELLS_NOTHING);
+	facts.delay_told = false;
+	facts.envelope = &never;
+	assert_int_equal(decide(facts).notice, OUTCOME_TELLS_NOTHING);
+	facts.now_ms = START + 4 * HOUR_MS;
+	assert_delayed(decide(facts), 2);
 }
 
 /* RFC 4865: who asked for it to be held is not told that it takes long before it was tried. */
@@ -313,9 +358,9 @@ static void test_five_days(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decisions),  cmocka_unit_test(test_due),
-		cmocka_unit_test(test_deliver_by), cmocka_unit_test(test_future_release),
-		cmocka_unit_test(test_five_days),
+		cmocka_unit_test(test_decisions),      cmocka_unit_test(test_due),
+		cmocka_unit_test(test_deliver_by),     cmocka_unit_test(test_late_notify),
+		cmocka_unit_test(test_future_release), cmocka_unit_test(test_five_days),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

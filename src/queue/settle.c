@@ -72,6 +72,7 @@ static void tell(struct shipment *s, size_t i)
 	const struct outcome *out = &s->outcomes[i];
 	str words = shipment_reply(s, i);
 	bool answered = shipment_is_answered(s, i);
+	bool too_late = out->expired && out->kind == OUTCOME_FAILED;
 
 	report_add(&s->events, clock_now(), events[out->kind],
 	           &(struct report){ .message_id = s->message.id,
@@ -82,9 +83,9 @@ static void tell(struct shipment *s, size_t i)
 	                             .remote_ip = s->remote_ip,
 	                             .tls = s->tls,
 	                             .reply = answered ? words : STR(""),
-	                             .why = out->expired ? STR("it could not be delivered in time")
-	                                    : answered   ? STR("")
-	                                                 : words,
+	                             .why = too_late   ? STR("it could not be delivered in time")
+	                                    : answered ? STR("")
+	                                               : words,
 	                             .attempts = r->tries + 1,
 	                             .next_attempt_ms = out->kind == OUTCOME_LATER ? out->due_ms : 0 });
 	metric_add(metrics[out->kind], 1);

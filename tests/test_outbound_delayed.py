@@ -302,3 +302,22 @@ def test_notify_up_to_the_end(days):
     days.put(received + LIFETIME_MS)
     [notice] = days.told()
     assert notice.actions == {CY: ("failed", "5.4.7")} and "You wished it to be there by" in words(notice)
+
+
+@pytest.mark.parametrize("rcpt, told", [(b"", [{CY: "failed"}]), (b" NOTIFY=SUCCESS,DELAY", [])])
+def test_return(days, rcpt, told):
+    """§4.1.3: no attempt after that time."""
+    days.send_by("7200;R", rcpt)
+    deliver_by = days.shown("deliver_by")
+    days.live(deliver_by - 1)
+    attempts = days.peer.times["RCPT"]
+    assert days.told() == [] and len(outbound.queue(days.one)) == 1
+    days.put(deliver_by)
+    assert days.told_of() == told and outbound.queue(days.one) == []
+    assert days.peer.times["RCPT"] == attempts and min(lefts(days)) > 0
+    [bounced] = days.events("message.bounced")
+    assert bounced["attempts"] == attempts and bounced["reply"] == f"451 4.2.0 busy, try {attempts}"
+    for notice in days.told():
+        assert notice.actions == {CY: ("failed", "5.4.7")} and "deliver-by-date" in notice.about
+        assert notice.recipients[0]["diagnostic-code"] == f"smtp; 451 4.2.0 busy, try {attempts}"
+        assert "You wished it to be there by" in words(notice) and "will not be tried again" in words(notice)

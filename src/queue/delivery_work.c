@@ -9,6 +9,20 @@ static bool can_send(const struct delivery *d)
 	return d->client && !d->quitting && !smtp_client_is_ending(d->client);
 }
 
+/* RFC 2852 §4.1.3: what is to be returned when its time is over is not tried after that. */
+static bool is_too_late(const struct shipment *s)
+{
+	const struct queue_envelope *e = &s->message.envelope;
+
+	return e->by_mode == 'R' && clock_now() >= e->by_ms;
+}
+
+/* A second that has begun counts: BY=0;R says nothing (RFC 2852 §4). */
+static int64_t seconds_left(const struct queue_envelope *e)
+{
+	return e->by_mode ? (e->by_ms - clock_now() + 999) / 1000 : 0;
+}
+
 static void fill_mail(struct shipment *s)
 {
 	const struct queue_message *m = &s->message;
@@ -24,7 +38,7 @@ static void fill_mail(struct shipment *s)
 		          .priority = e->priority,
 		          .by_mode = e->by_mode,
 		          .by_trace = e->by_trace,
-		          .by_s = e->by_mode ? (e->by_ms - clock_now()) / 1000 : 0 },
+		          .by_s = seconds_left(e) },
 		.recipients = s->asked,
 		.count = s->count,
 		.fd = m->fd,
@@ -85,7 +99,10 @@ static void loaded(struct shipment *s)
 		delivery_end_if_over(d);
 		return;
 	}
-	if (s->result.code != ERR_OK || s->count == 0 || !fill(s)) {
+	s->untried = s->opened && is_too_late(s);
+	if (s->untried)
+		s->fault.fate = CLIENT_FATE_LATER;
+	if (s->result.code != ERR_OK || s->count == 0 || s->untried || !fill(s)) {
 		d->current = NULL;
 		settle(d, s);
 		delivery_work(d);

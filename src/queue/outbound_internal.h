@@ -211,6 +211,7 @@ struct shipment {
 	bool broken;   /* which is at its end */
 	bool answered; /* some recipient of it was */
 	bool lmtp;
+	bool untried;         /* its time was over before it could be */
 	const char *lack_why; /* why it could not be converted; NULL: it was not tried */
 	struct client_message mail;
 	struct client_recipient *asked;

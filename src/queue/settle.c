@@ -41,11 +41,13 @@ static struct outcome_facts facts_of(const struct shipment *s, size_t i)
 		                       .random = random_u64() };
 }
 
-/* What was answered, or what we say about it. */
+/* What was answered, the last time where it was not tried now, or what we say about it. */
 str shipment_reply(const struct shipment *s, size_t i)
 {
 	struct smtp_status status;
 
+	if (s->untried)
+		return s->recipients[i].last_reply;
 	if (fate_of(s, i) == CLIENT_FATE_LACKS)
 		return str_of(s->lack_why ? s->lack_why : outcome_of_lack(s->mail.lack, &status));
 	return s->asked ? s->asked[i].reply : s->fault.reply;
@@ -53,6 +55,8 @@ str shipment_reply(const struct shipment *s, size_t i)
 
 bool shipment_is_answered(const struct shipment *s, size_t i)
 {
+	if (s->untried) /* our own words begin with no code */
+		return advice_code(s->recipients[i].last_reply) > 0;
 	if (fate_of(s, i) == CLIENT_FATE_LACKS)
 		return false;
 	return s->asked ? s->asked[i].answered : s->fault.answered;
@@ -86,7 +90,7 @@ static void tell(struct shipment *s, size_t i)
 	                             .why = too_late   ? STR("it could not be delivered in time")
 	                                    : answered ? STR("")
 	                                               : words,
-	                             .attempts = r->tries + 1,
+	                             .attempts = r->tries + !s->untried,
 	                             .next_attempt_ms = out->kind == OUTCOME_LATER ? out->due_ms : 0 });
 	metric_add(metrics[out->kind], 1);
 }

@@ -40,7 +40,7 @@ static size_t fill_recipients(const struct shipment *s, enum outcome_notice noti
 			.answered = shipment_is_answered(s, i),
 			.expired = o->expired,
 			.end_untold = r->notify && !(r->notify & QUEUE_NOTIFY_FAILURE),
-			.last_attempt_ms = clock_now(),
+			.last_attempt_ms = s->untried ? 0 : clock_now(),
 			.will_retry_until_ms =
 				notice == OUTCOME_TELLS_DELAYED ? s->message.envelope.expires_ms : 0,
 		};

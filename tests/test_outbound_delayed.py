@@ -44,14 +44,18 @@ class Days:
         outbound.wait_state(self.one, "waiting", 1)
         return self.shown("received")
 
-    def send_by(self, by, rcpt=b""):
-        """The same by submission, which offers BY (RFC 2852)."""
+    def submit_by(self, by, rcpt):
+        """By submission, which offers BY (RFC 2852)."""
         with Submission(self.one, tls=True, login=ANN) as c:
             c.command(b"MAIL FROM:<%s> BY=%s" % (ANN.encode(), by.encode()), 250)
             c.command(b"RCPT TO:<%s>%s" % (CY.encode(), rcpt), 250)
             c.command(b"DATA", 354)
             c.send(clients.dot_stuffed(MESSAGE))
             c.reply(250)
+
+    def send_by(self, by, rcpt=b""):
+        """As send."""
+        self.submit_by(by, rcpt)
         [row] = outbound.wait_state(self.one, "waiting", 1)
         self.id = row["id"].partition("-")[0]
         return self.shown("received")
@@ -321,3 +325,26 @@ def test_return(days, rcpt, told):
         assert notice.actions == {CY: ("failed", "5.4.7")} and "deliver-by-date" in notice.about
         assert notice.recipients[0]["diagnostic-code"] == f"smtp; 451 4.2.0 busy, try {attempts}"
         assert "You wished it to be there by" in words(notice) and "will not be tried again" in words(notice)
+
+
+@pytest.mark.parametrize("extensions, by, rcpt, told", [
+    (EXTENSIONS, "86400;N", b"", True),
+    (EXTENSIONS, "86400;N", b" NOTIFY=FAILURE", True),
+    (EXTENSIONS, "86400;N", b" NOTIFY=NEVER", False),
+    (EXTENSIONS, "-60;N", b"", False),
+    ((*EXTENSIONS, "DELIVERBY"), "86400;N", b"", False),
+    ((*EXTENSIONS, "DELIVERBY"), "86400;RT", b"", True),
+])
+def test_handed_on(days, extensions, by, rcpt, told):
+    """§4.1.4: told where nobody watches the time any more, who is to tell of delays instead, and with a trace."""
+    days.peer.script, days.peer.extensions = {}, extensions
+    days.submit_by(by, rcpt)
+    [message] = days.peer.wait()
+    outbound.wait_empty(days.one)
+    assert days.told_of() == ([{CY: "relayed"}] if told else [])
+    if told and by.endswith("N"):
+        assert message.recipient_parameters == [b"NOTIFY=FAILURE,DELAY"]
+        [notice] = days.told()
+        assert f"Whether it arrives by {notice.about['deliver-by-date']} can't be seen from here" in words(notice)
+    else:
+        assert message.recipient_parameters == [rcpt.strip()]

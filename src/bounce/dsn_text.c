@@ -25,11 +25,9 @@ static const struct {
 	                    STR_INIT("Your message is in the mailbox of this address:"),
 	                    STR_INIT("Your message is in the mailboxes of these addresses:") },
 	[DSN_RELAYED] = { STR_INIT("Handed on"),
+	                  STR_INIT("Your message was handed on to another mail server for this address:"),
 	                  STR_INIT(
-				  "Your message was handed on for this address, to where no report about its "
-				  "delivery is sent from:"),
-	                  STR_INIT("Your message was handed on for these addresses, to where no report about "
-	                           "its delivery is sent from:") },
+				  "Your message was handed on to another mail server for these addresses:") },
 	[DSN_EXPANDED] = { STR_INIT("Handed on"),
 	                   STR_INIT("Your message was taken for this address, which stands for several "
 	                            "others, and was sent on to them:"),
@@ -204,6 +202,21 @@ static void add_expiry(struct buf *out, const struct dsn *dsn, const struct dsn_
 		add_paragraph(out, tried);
 }
 
+static void add_handed_on(struct buf *out, const struct dsn *dsn)
+{
+	char room[128];
+	struct buf text;
+
+	buf_init_fixed(&text, room, sizeof room);
+	buf_add(&text, STR("Whether it arrives"));
+	if (dsn->deliver_by_ms > dsn->now_ms) {
+		buf_add(&text, STR(" by "));
+		clock_add_rfc5322(&text, dsn->deliver_by_ms);
+	}
+	buf_add(&text, STR(" can't be seen from here, and the other server may not tell."));
+	add_paragraph(out, buf_str(&text));
+}
+
 /* All who fared as recipient `first`. */
 static void add_group(struct buf *out, const struct dsn *dsn, size_t first)
 {
@@ -218,6 +231,8 @@ static void add_group(struct buf *out, const struct dsn *dsn, size_t first)
 			add_value(out, indent, dsn->recipients[i].forward_path);
 	buf_add_char(out, '\n');
 	add_expiry(out, dsn, r);
+	if (r->action == DSN_RELAYED)
+		add_handed_on(out, dsn);
 	if (r->action == DSN_DELAYED)
 		add_patience(out, r);
 	if (r->action == DSN_FAILED || r->action == DSN_DELAYED) {

@@ -31,9 +31,20 @@ static struct smtp_status of_class(struct smtp_status status, uint8_t class)
 	return status.class == class ? status : (struct smtp_status){ class, 0, 0 };
 }
 
+/* Does its sender hear where it went, whether or not it wants to hear of success? Where a trace was asked
+ * for, and where nobody watches the time from here on (RFC 2852 §4.1.4). */
+static bool is_traced(const struct outcome_facts *f)
+{
+	const struct queue_envelope *e = f->envelope;
+
+	if (f->lmtp || (f->notify & QUEUE_NOTIFY_NEVER))
+		return false;
+	return e->by_trace || (e->by_mode == 'N' && !f->passed_by && f->now_ms < e->by_ms);
+}
+
 static struct outcome sent(const struct outcome_facts *f)
 {
-	bool told = wants(f->notify, QUEUE_NOTIFY_SUCCESS) && (f->lmtp || !f->passed_dsn);
+	bool told = (wants(f->notify, QUEUE_NOTIFY_SUCCESS) && (f->lmtp || !f->passed_dsn)) || is_traced(f);
 
 	return (struct outcome){ .kind = OUTCOME_SENT,
 		                 .status = of_class(f->status, 2),

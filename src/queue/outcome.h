@@ -21,7 +21,8 @@ enum outcome_notice {
 	OUTCOME_TELLS_NOTHING,
 	OUTCOME_TELLS_FAILED,
 	OUTCOME_TELLS_DELAYED,
-	OUTCOME_TELLS_RELAYED,   /* it went to a server that tells nobody (RFC 3461 §5.2.2) */
+	OUTCOME_TELLS_RELAYED, /* it went to a server that tells nobody (RFC 3461 §5.2.2), or watches no time
+	                        */
 	OUTCOME_TELLS_DELIVERED, /* by LMTP: it is in its mailbox */
 };
 
@@ -30,7 +31,7 @@ struct outcome_facts {
 	enum client_lack lack; /* of CLIENT_FATE_LACKS */
 	bool counts;           /* CLIENT_FATE_NONE: it is a failed attempt all the same */
 	struct smtp_status status;
-	bool lmtp, passed_dsn;
+	bool lmtp, passed_dsn, passed_by;
 	/* of the recipient */
 	uint32_t tries; /* before this one */
 	bool delay_told;

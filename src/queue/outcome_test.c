@@ -244,6 +244,49 @@ static void test_deliver_by(void **state)
 	assert_int_equal(decide(facts).kind, OUTCOME_FAILED);
 }
 
+/* Where it went is told with a trace, and where nobody there watches the time that was named. */
+static void test_relayed(void **state)
+{
+	static const struct {
+		char by_mode;
+		bool by_trace, passed_by, lmtp, late;
+		uint8_t notify;
+		enum outcome_notice notice;
+	} rows[] = {
+		{ .by_mode = 'N', .notice = OUTCOME_TELLS_RELAYED },
+		{ .by_mode = 'N', .notify = F | D, .notice = OUTCOME_TELLS_RELAYED },
+		{ .by_mode = 'N', .notify = NEVER },
+		{ .by_mode = 'N', .late = true },
+		{ .by_mode = 'N', .lmtp = true },
+		{ .by_mode = 'N', .passed_by = true },
+		{ .by_mode = 'N', .passed_by = true, .by_trace = true, .notice = OUTCOME_TELLS_RELAYED },
+		{ .by_mode = 'R', .passed_by = true },
+		{ .by_mode = 'R', .passed_by = true, .by_trace = true, .notice = OUTCOME_TELLS_RELAYED },
+		{ .by_mode = 'R', .passed_by = true, .by_trace = true, .notify = NEVER },
+		{ .notify = F },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		const struct queue_envelope envelope = { .expires_ms = plain.expires_ms,
+			                                 .by_mode = rows[i].by_mode,
+			                                 .by_trace = rows[i].by_trace,
+			                                 .by_ms = START + HOUR_MS };
+		struct outcome out =
+			decide((struct outcome_facts){ .fate = CLIENT_FATE_SENT,
+		                                       .envelope = &envelope,
+		                                       .passed_dsn = true,
+		                                       .passed_by = rows[i].passed_by,
+		                                       .lmtp = rows[i].lmtp,
+		                                       .notify = rows[i].notify,
+		                                       .now_ms = rows[i].late ? START + HOUR_MS : START });
+
+		print_message("relayed, case %zu\n", i);
+		assert_int_equal(out.kind, OUTCOME_SENT);
+		assert_int_equal(out.notice, rows[i].notice);
+	}
+}
+
 /* Whoever names a late time hears then and not before; whoever names one after the end, as everybody. */
 static void test_late_notify(void **state)
 {
@@ -358,9 +401,10 @@ static void test_five_days(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_decisions),      cmocka_unit_test(test_due),
-		cmocka_unit_test(test_deliver_by),     cmocka_unit_test(test_late_notify),
-		cmocka_unit_test(test_future_release), cmocka_unit_test(test_five_days),
+		cmocka_unit_test(test_decisions),  cmocka_unit_test(test_due),
+		cmocka_unit_test(test_deliver_by), cmocka_unit_test(test_late_notify),
+		cmocka_unit_test(test_relayed),    cmocka_unit_test(test_future_release),
+		cmocka_unit_test(test_five_days),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

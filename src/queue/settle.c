@@ -31,6 +31,7 @@ static struct outcome_facts facts_of(const struct shipment *s, size_t i)
 		                       .status = s->asked ? s->asked[i].status : s->fault.status,
 		                       .lmtp = s->lmtp,
 		                       .passed_dsn = s->mail.passed_dsn,
+		                       .passed_by = s->mail.passed_by,
 		                       .tries = r->tries,
 		                       .delay_told = r->delay_told,
 		                       .notify = r->notify,

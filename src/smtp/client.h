@@ -78,6 +78,7 @@ struct client_message {
 	/* answers */
 	enum client_lack lack;
 	bool passed_dsn; /* the server offers DSN: telling of success is its duty now (RFC 3461 §5.2.2) */
+	bool passed_by;  /* the server offers DELIVERBY: it watches the time now (RFC 2852 §4.1.4) */
 	bool began;      /* the first command was written: an attempt */
 	bool dotted;     /* the content's end went out: it may have been taken though nobody said so */
 };

@@ -89,6 +89,14 @@ void client_mail_add(struct buf *out, const struct smtp_hello *hello, const stru
 	buf_add(out, CRLF);
 }
 
+uint8_t client_notify(const struct smtp_hello *hello, const struct client_mail *mail, uint8_t notify)
+{
+	if (mail->by_mode != 'N' || mail->by_s <= 0 || (hello->extensions & HELLO_DELIVERBY) ||
+	    (notify & QUEUE_NOTIFY_NEVER))
+		return notify;
+	return (uint8_t)((notify ? notify : QUEUE_NOTIFY_FAILURE) | QUEUE_NOTIFY_DELAY);
+}
+
 /* RFC 3461 §4.1: NEVER stands alone. */
 static void add_notify(struct buf *out, uint8_t notify)
 {

@@ -26,7 +26,7 @@ enum client_lack {
 	LACKS_8BITMIME,   /* RFC 6152 §3 */
 	LACKS_BINARYMIME, /* RFC 3030 §3 */
 	LACKS_SMTPUTF8,   /* RFC 6531 §3.4 */
-	LACKS_DELIVERBY,  /* it must be returned in time, or was said to be: RFC 2852 §4.2.2 */
+	LACKS_DELIVERBY,  /* it must be returned in time, or was said to be: RFC 2852 §4.1.4.1 */
 };
 
 /* The first thing that keeps the message from being sent as it is. */
@@ -34,6 +34,10 @@ enum client_lack client_lacks(const struct smtp_hello *hello, const struct clien
 
 /* "MAIL FROM:<...> ..." with CRLF; a parameter only where the server offered it. */
 void client_mail_add(struct buf *out, const struct smtp_hello *hello, const struct client_mail *mail);
+
+/* What a recipient's NOTIFY is for a server that may know nothing of BY: where a time was named, and is not
+ * over, it tells of delays (RFC 2852 §4.1.4.2). */
+uint8_t client_notify(const struct smtp_hello *hello, const struct client_mail *mail, uint8_t notify);
 
 /* "RCPT TO:<...> ..." with CRLF. `orcpt` is decoded, "rfc822;ann@shop.example"; empty: none was given. */
 void client_rcpt_add(struct buf *out, const struct smtp_hello *hello, str forward_path, uint8_t notify,

@@ -87,6 +87,42 @@ static void test_rcpt(void **state)
 	}
 }
 
+static void test_notify(void **state)
+{
+	enum {
+		NEVER = QUEUE_NOTIFY_NEVER,
+		S = QUEUE_NOTIFY_SUCCESS,
+		F = QUEUE_NOTIFY_FAILURE,
+		D = QUEUE_NOTIFY_DELAY
+	};
+	static const struct {
+		unsigned extensions;
+		char by_mode;
+		int64_t by_s;
+		uint8_t notify, out;
+	} rows[] = {
+		{ HELLO_DSN, 'N', 1, 0, F | D },
+		{ HELLO_DSN, 'N', 1, F, F | D },
+		{ HELLO_DSN, 'N', 1, S, S | D },
+		{ HELLO_DSN, 'N', 1, D, D },
+		{ HELLO_DSN, 'N', 1, NEVER, NEVER },
+		{ HELLO_DSN, 'N', 0, F, F },
+		{ HELLO_DSN, 'N', -1, 0, 0 },
+		{ HELLO_DSN | HELLO_DELIVERBY, 'N', 1, F, F },
+		{ HELLO_DSN | HELLO_DELIVERBY, 'R', 1, F, F },
+		{ HELLO_DSN, 0, 0, F, F },
+		{ HELLO_DSN, 0, 0, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		assert_int_equal(client_notify(&(struct smtp_hello){ .extensions = rows[i].extensions },
+		                               &(struct client_mail){ .by_mode = rows[i].by_mode,
+		                                                      .by_s = rows[i].by_s },
+		                               rows[i].notify),
+		                 rows[i].out);
+}
+
 static void test_lacks(void **state)
 {
 	static const struct {
@@ -125,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mail),
 		cmocka_unit_test(test_rcpt),
+		cmocka_unit_test(test_notify),
 		cmocka_unit_test(test_lacks),
 	};
 

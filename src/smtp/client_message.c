@@ -71,7 +71,10 @@ static void add_rcpt(struct batch *b, size_t i)
 {
 	const struct client_recipient *r = client_recipient_at(b->client, i);
 
-	client_rcpt_add(batch_next(b), &b->client->hello, r->forward_path, r->notify, r->orcpt);
+	const struct smtp_hello *hello = &b->client->hello;
+	uint8_t notify = client_notify(hello, &b->client->tx.message->mail, r->notify);
+
+	client_rcpt_add(batch_next(b), hello, r->forward_path, notify, r->orcpt);
 }
 
 static void write_rcpt(struct smtp_client *c)
@@ -245,7 +248,7 @@ void client_take_data(struct smtp_client *c, const struct client_reply *reply)
 static void forget_answers(struct client_message *m)
 {
 	m->lack = LACKS_NOTHING;
-	m->passed_dsn = m->began = m->dotted = false;
+	m->passed_dsn = m->passed_by = m->began = m->dotted = false;
 	for (size_t i = 0; i < m->count; i++) {
 		client_settle_unanswered(&m->recipients[i], CLIENT_FATE_NONE, STR(""));
 		m->recipients[i].answered = false;
@@ -278,6 +281,7 @@ void smtp_client_send(struct smtp_client *client, struct client_message *message
 	client->tx.chunk = client_wants_chunk(client, message);
 	client->tx.pipelined = client->hello.extensions & HELLO_PIPELINING;
 	message->passed_dsn = client->hello.extensions & HELLO_DSN;
+	message->passed_by = client->hello.extensions & HELLO_DELIVERBY;
 	message->began = true;
 	client->messages++; /* RFC 9422 §4.1 counts MAIL, whatever comes of it */
 	client_await(client, client->rset_due ? STEP_RSET : STEP_MAIL);

@@ -31,6 +31,8 @@ uint64_t conn_id(const struct conn *conn) { return conn->id; }
 
 str conn_why(const struct conn *conn) { return conn->why ? str_of(conn->why) : STR("open"); }
 
+bool conn_lost_output(const struct conn *conn) { return conn->lost_output; }
+
 bool conn_peer_uid(const struct conn *conn, uint32_t *uid)
 {
 	struct ucred peer;
@@ -164,6 +166,7 @@ void conn_end(struct conn *conn, const char *why)
 	loop_timer_set(conn->loop, &conn->timer, 0);
 	loop_timer_set(conn->loop, &conn->retry, 0);
 	loop_turn_remove(&conn->turn);
+	conn->lost_output = output_waiting(&conn->out) > 0 || output_waiting(conn_wire(conn)) > 0;
 	output_drop(&conn->out, conn->loop);
 	conn_tls_end(conn);
 	uv_close(&conn->uv.handle, let_go);

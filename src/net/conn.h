@@ -73,6 +73,8 @@ void *conn_find_session(struct loop *loop, uint64_t id);
 bool conn_peer_uid(const struct conn *conn, uint32_t *uid);
 /* How it ended, in two or three words for the log: known when CONN_CLOSED comes. */
 str conn_why(const struct conn *conn);
+/* At CONN_CLOSED: some of what was written did not go out. */
+bool conn_lost_output(const struct conn *conn);
 
 /* --- who spoke first ---
  * A peer that has not got what was sent to it can't be answering it. Every segment of TCP says how far its

@@ -81,6 +81,7 @@ struct conn {
 	bool ended;     /* uv_close was called */
 	bool closed;    /* libuv let go of it */
 	bool read_under_way;
+	bool lost_output; /* something waited when it ended */
 
 	char *rest; /* input not consumed; NULL when there is none */
 	uint32_t rest_len, rest_room;

@@ -300,6 +300,9 @@ static void closed(struct smtp_client *c)
 {
 	note_closed(c);
 	loop_timer_set(c->options.loop, &c->timer, 0);
+	/* Who says its last while we write still gets the rest; of that no CONN_DRAINED tells. */
+	if (c->step == STEP_END && c->tx.content && !conn_lost_output(c->conn))
+		c->tx.message->dotted = true;
 	if (c->tx.message && !c->tx.settled)
 		client_message_lost(c, str_eq(conn_why(c->conn), STR("content is damaged")));
 	c->step = STEP_OVER;

@@ -226,6 +226,10 @@ static const struct row rows[] = {
 	{ "much content is taken before it is there", BIG | FAST, 1, 1,
 	  PLAIN MAIL "S 250 ok\n" ANN "S 250 ok\nC DATA\nS 354 go\np\nS 250 thanks\nZ\n", "-/", BROKEN,
 	  NULL },
+	{ "much content is heard by who says nothing any more", BIG, 1, 1,
+	  PLAIN MAIL "S 250 ok\n" ANN "S 250 ok\nC DATA\nS 354 go\np\nH\np\nL\n", "L/", LOST, NULL },
+	{ "much content is heard in part by who says nothing any more", BIG, 1, 1,
+	  PLAIN MAIL "S 250 ok\n" ANN "S 250 ok\nC DATA\nS 354 go\np\nH\np\nX\n", "-/", LOST, NULL },
 	{ "nobody listens", UNIX, 1, 1, NULL, "", CLIENT_END_UNREACHABLE, NULL },
 	{ "no answer to QUIT", FAST, 0, 1, PLAIN "W\n", "", QUITS, NULL },
 };

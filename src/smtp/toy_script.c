@@ -196,6 +196,9 @@ static bool play_line(struct peer *p, str line)
 	case 'L':
 		hear_big(p);
 		return true;
+	case 'H':
+		shutdown(p->fd, SHUT_WR);
+		return true;
 	case 'p':
 		usleep(100000);
 		return true;

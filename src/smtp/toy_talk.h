@@ -10,6 +10,7 @@
  *   X         closes              W         says nothing any more, until the other end closes
  *   E         says octets without end
  *   L         hears the content of a BIG message p         pauses for 0.1 s
+ *   H         says nothing any more, and still hears
  *   Z         pauses for 1 s and reads nothing   d         says a reply's octets slowly, without end
  *   M         takes a login by SCRAM up to the 235   m         up to a challenge that takes a worker long
  * After the last line it waits for the other end to close. */

@@ -124,8 +124,7 @@
 #define LIMIT_GUESS_NETWORKS 8192u               /* slots of 24 octets; powers of two */
 #define LIMIT_GUESS_ACCOUNTS 8192u
 #define LIMIT_GUESS_PAIRS 32768u
-#define LIMIT_GUESS_KEPT_MS INT64_C(7776000000) /* after its last login until a pair is not loaded any more \
-	                                         */
+#define LIMIT_GUESS_KEPT_MS INT64_C(7776000000)    /* that a pair is kept after its last login: 90 days */
 #define LIMIT_GUESS_KEPT_STEP_MS INT64_C(86400000) /* in which one pair's login is noted once */
 #define LIMIT_GUESS_SAVE_MS INT64_C(600000)        /* between two times that pairs are written */
 #define LIMIT_GUESS_HASHES 100u /* passwords of strangers that wait to be hashed: some 6 s on one core */

@@ -300,7 +300,9 @@ static void reload(struct server *s, const file attached[static ATTACHED])
 		e = read_attached(&arena, attached[1], 2 * LIMIT_CERTIFICATES, &certificates_text);
 	if (e.code == ERR_OK)
 		e = apply(s, &arena, config_text, certificates_text);
-	if (e.code != ERR_OK)
+	if (e.code == ERR_OK)
+		log_event(EV_CONFIG_LOADED, LOG_STR("file", s->start->config_path));
+	else
 		log_event(EV_CONFIG_REFUSED, LOG_STR("file", s->start->config_path), LOG_Z("what", e.what));
 	if (certificates_text.len)
 		explicit_bzero((void *)(uintptr_t)certificates_text.ptr, certificates_text.len);

@@ -348,7 +348,8 @@ static void reload(struct supervisor *s)
 		arena_reset(&s->config_arena);
 		s->config_arena = arena;
 		s->certificates = certificates;
-		log_event(EV_CONFIG_LOADED, LOG_STR("file", s->config_path));
+		if (!s->pid) /* else the server says so, once it goes by it */
+			log_event(EV_CONFIG_LOADED, LOG_STR("file", s->config_path));
 	} else {
 		log_event(EV_CONFIG_REFUSED, LOG_STR("file", s->config_path), LOG_Z("what", e.what));
 		certificates_forget(&certificates);

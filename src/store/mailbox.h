@@ -66,7 +66,8 @@ err message_open(struct store *store, struct arena *arena, uint64_t account_id, 
                  uint32_t uid, struct message *out) MUST_USE;
 
 /* The same for several of one mailbox, `uids` ascending, with one look at the database for all: a third of
- * the time. They are opened in this order until one can't be or the time is up; says how many were. */
+ * the time. They are opened in this order until one can't be, the time is up or 32 are; says how many were.
+ */
 size_t message_open_some(struct store *store, struct arena *arena, uint64_t account_id, uint64_t mailbox_id,
                          const uint32_t *uids, size_t count, int64_t end_tick_ms, struct message *out);
 

@@ -121,15 +121,12 @@ static void say_keys_failed(err e)
 static err open_tls(struct server *s)
 {
 	const struct certificates *certificates = s->start->certificates;
-	struct buf path;
+	str path;
 
 	TRY(tls_new(&s->tls));
 	TRY(tls_load(s->tls, &s->arena, certificates->item, certificates->count));
-	buf_init(&path, &s->arena, LIMIT_PATH_NAME);
-	buf_add(&path, s->start->config->data_dir);
-	buf_add(&path, STR("/ticket.keys"));
-	TRY(buf_err(&path));
-	say_keys_failed(tls_tickets_open(s->tls, &s->arena, buf_str(&path)));
+	TRY(file_path(&s->arena, s->start->config->data_dir, STR("ticket.keys"), &path));
+	say_keys_failed(tls_tickets_open(s->tls, &s->arena, path));
 	return OK;
 }
 

@@ -4,20 +4,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/file.h"
-#include "base/limits.h"
 
 static err path_of(struct arena *arena, str data_dir, str *out)
 {
-	struct buf path;
-
-	buf_init(&path, arena, LIMIT_PATH_NAME);
-	buf_add(&path, data_dir);
-	buf_add(&path, STR("/frozen"));
-	TRY(buf_err(&path));
-	*out = buf_str(&path);
-	return OK;
+	return file_path(arena, data_dir, STR("frozen"), out);
 }
 
 err frozen_set(struct arena *arena, str data_dir, bool frozen)

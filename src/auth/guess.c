@@ -269,18 +269,24 @@ void guess_withdrawn(struct guess *g, struct guess_attempt *attempt)
 
 /* --- pairs, to be kept --- */
 
-uint64_t guess_pairs(struct guess *g, struct guess_pair *out, size_t *count)
+uint64_t guess_version(struct guess *g)
+{
+	pthread_mutex_lock(&g->lock);
+	uint64_t version = g->version;
+	pthread_mutex_unlock(&g->lock);
+	return version;
+}
+
+size_t guess_pairs(struct guess *g, struct guess_pair *out)
 {
 	size_t n = 0;
 
 	pthread_mutex_lock(&g->lock);
-	uint64_t version = g->version;
 	for (size_t i = 0; i < g->pairs.count; i++)
 		if (g->pairs.slots[i].key != 0)
 			out[n++] = (struct guess_pair){ g->pairs.slots[i].key, g->pairs.slots[i].at_ms };
 	pthread_mutex_unlock(&g->lock);
-	*count = n;
-	return version;
+	return n;
 }
 
 void guess_know(struct guess *g, const struct guess_pair *pair)

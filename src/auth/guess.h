@@ -12,7 +12,7 @@
  *
  * A full table forgets what is nearest to being forgotten. Only right passwords make a pair, so strangers
  * can't push those out. Known weakness: while an account is attacked from many networks, its owner waits at a
- * new place as long as an attacker does. Any thread; a lock is held for some 100 ns.
+ * new place as long as an attacker does. Any thread; a lock is held for some 100 ns but for guess_pairs.
  */
 #ifndef AUTH_GUESS_H
 #define AUTH_GUESS_H
@@ -50,9 +50,12 @@ struct guess_pair {
 	int64_t at_ms; /* by clock_tick_ms: when it last logged in, or up to a day before */
 };
 
-/* Copies those there are into `out`, which has room for LIMIT_GUESS_PAIRS. Returns a number that changes with
- * what is worth keeping, never 0 where there is something. */
-uint64_t guess_pairs(struct guess *g, struct guess_pair *out, size_t *count);
+/* Changes with what is worth keeping; 0: nothing new came yet. */
+uint64_t guess_version(struct guess *g);
+
+/* Copies those there are into `out`, which has room for LIMIT_GUESS_PAIRS; says how many. Holds the lock for
+ * that long: some 50 µs. */
+size_t guess_pairs(struct guess *g, struct guess_pair *out);
 
 /* A pair that was kept. */
 void guess_know(struct guess *g, const struct guess_pair *pair);

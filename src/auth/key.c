@@ -1,20 +1,14 @@
 #include "auth/key.h"
 
-#include "base/buf.h"
 #include "base/file.h"
-#include "base/limits.h"
 #include "base/random.h"
 
 err key_root(struct arena *arena, str data_dir, struct digest *out)
 {
-	struct buf path;
-	str octets;
+	str path, octets;
 
-	buf_init(&path, arena, LIMIT_PATH_NAME);
-	buf_add(&path, data_dir);
-	buf_add(&path, STR("/auth.key"));
-	TRY(buf_err(&path));
-	err e = file_read_all(arena, buf_str(&path), DIGEST_OCTETS, &octets);
+	TRY(file_path(arena, data_dir, STR("auth.key"), &path));
+	err e = file_read_all(arena, path, DIGEST_OCTETS, &octets);
 	if (e.code == ERR_OK && octets.len == DIGEST_OCTETS) {
 		memcpy(out->octets, octets.ptr, octets.len);
 		return OK;
@@ -23,7 +17,7 @@ err key_root(struct arena *arena, str data_dir, struct digest *out)
 		return e;
 	struct digest made;
 	random_fill(made.octets, sizeof made.octets);
-	TRY(file_replace(arena, buf_str(&path), digest_str(&made), 0600));
+	TRY(file_replace(arena, path, digest_str(&made), 0600));
 	*out = made;
 	return OK;
 }

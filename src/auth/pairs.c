@@ -27,13 +27,7 @@ err pairs_key(struct arena *arena, str data_dir, uint64_t key[static 2])
 
 static err path_of(struct arena *arena, str data_dir, str *out)
 {
-	struct buf path;
-
-	buf_init(&path, arena, LIMIT_PATH_NAME);
-	buf_add(&path, data_dir);
-	buf_add(&path, STR("/auth.pairs"));
-	*out = buf_str(&path);
-	return buf_err(&path);
+	return file_path(arena, data_dir, STR("auth.pairs"), out);
 }
 
 static err parse(struct guess *guess, str octets)
@@ -71,22 +65,24 @@ err pairs_load(struct guess *guess, struct arena *arena, str data_dir)
 
 err pairs_save(struct guess *guess, struct arena *arena, str data_dir, uint64_t *saved)
 {
-	struct guess_pair *pairs = arena_alloc(arena, LIMIT_GUESS_PAIRS * sizeof *pairs);
+	const int64_t day_less_tick_ms = clock_now() - clock_tick_ms();
+	uint64_t version = guess_version(guess);
+	struct guess_pair *pairs;
 	struct buf out;
-	size_t count;
 	str path;
 
-	if (!pairs)
-		return ERR_NO_MEMORY;
-	uint64_t version = guess_pairs(guess, pairs, &count);
 	if (version == *saved)
 		return OK;
+	pairs = arena_alloc(arena, LIMIT_GUESS_PAIRS * sizeof *pairs);
+	if (!pairs)
+		return ERR_NO_MEMORY;
+	size_t count = guess_pairs(guess, pairs); /* one that came since is written once more */
 	TRY(path_of(arena, data_dir, &path));
 	buf_init(&out, arena, FILE_MAX);
 	buf_add(&out, (str){ magic, sizeof magic });
 	for (size_t i = 0; i < count; i++) {
 		buf_add_le64(&out, pairs[i].key);
-		buf_add_le64(&out, (uint64_t)(clock_now() - (clock_tick_ms() - pairs[i].at_ms)));
+		buf_add_le64(&out, (uint64_t)(pairs[i].at_ms + day_less_tick_ms));
 	}
 	TRY(buf_err(&out));
 	buf_add_le32(&out, crc32c(0, buf_str(&out)));

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/limits.h"
 
 enum { PARTS_MAX = 64, WRITE_BEHIND = 256 * 1024 };
 
@@ -27,6 +28,19 @@ err file_open(struct arena *arena, str path, int flags, unsigned mode, file *out
 	if (fd < 0)
 		return err_errno(arena, errno, "%s", z);
 	*out = fd;
+	return OK;
+}
+
+err file_path(struct arena *arena, str directory, str name, str *out)
+{
+	struct buf path;
+
+	buf_init(&path, arena, LIMIT_PATH_NAME);
+	buf_add(&path, directory);
+	buf_add_char(&path, '/');
+	buf_add(&path, name);
+	TRY(buf_err(&path));
+	*out = buf_str(&path);
 	return OK;
 }
 

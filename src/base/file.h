@@ -27,6 +27,9 @@ static inline void file_autoclose(file *f) { file_close(f); }
 /* Opens with O_CLOEXEC. `flags` are open(2)'s; `mode` counts with O_CREAT. The error names the path. */
 err file_open(struct arena *arena, str path, int flags, unsigned mode, file *out) MUST_USE;
 
+/* "DIRECTORY/NAME" in `arena`. ERR_LIMIT over LIMIT_PATH_NAME   ERR_NOSPACE */
+err file_path(struct arena *arena, str directory, str name, str *out) MUST_USE;
+
 /* The whole file, at most `max_octets`. ERR_LIMIT where it is longer. */
 err file_read_all(struct arena *arena, str path, size_t max_octets, str *out) MUST_USE;
 
